@@ -1,0 +1,1 @@
+"""Loss Change Allocation: see what every parameter did to the loss."""

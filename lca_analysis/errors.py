@@ -1,0 +1,58 @@
+"""The errors that the package raises for its users, each with the exit code of the command line.
+
+Every message says what is wrong, where, and what to do; the command line prints it as one line.
+"""
+
+
+class LcaError(Exception):
+    """Base of every error that the package raises on purpose.
+
+    Attributes
+    ----------
+    exit_code : int
+        What the ``lca`` command exits with when this error ends it.
+    """
+
+    exit_code = 1
+
+
+class NotFoundError(LcaError):
+    """A folder, file, table, run, split or layer that was asked for is not there."""
+
+    exit_code = 3
+
+
+class FormatError(LcaError):
+    """What is there is not a run or a store, or is one that this version does not read."""
+
+    exit_code = 4
+
+
+class CorruptError(FormatError):
+    """A run or a store is damaged; the message names the file and the iteration."""
+
+    exit_code = 5
+
+
+class MismatchError(LcaError):
+    """The problem, the model, the data or the settings are not those of the run or the store."""
+
+    exit_code = 6
+
+
+class NumericalError(LcaError):
+    """The numbers do not allow the result: a loss or a gradient that is not finite, no iterations."""
+
+    exit_code = 7
+
+
+class MissingDependencyError(LcaError):
+    """An optional package is needed and not installed; the message names the extra to install."""
+
+    exit_code = 8
+
+
+class ArgumentError(LcaError, ValueError):
+    """An argument has a value that cannot be used."""
+
+    exit_code = 2

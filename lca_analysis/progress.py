@@ -1,0 +1,27 @@
+"""One progress bar for all long work."""
+
+from typing import Any
+
+from tqdm.auto import tqdm
+
+
+def track(total: int, label: str, unit: str = "it", progress: bool | None = None) -> "tqdm[Any]":
+    """Open a progress bar with an estimate of the time left.
+
+    Parameters
+    ----------
+    total : int
+        Number of units of work.
+    label : str
+        What is being done.
+    unit : str
+        Name of one unit of work.
+    progress : bool, optional
+        True shows the bar, False hides it, None shows it on a terminal only.
+
+    Returns
+    -------
+    tqdm
+        A context manager with ``update(n)``.
+    """
+    return tqdm(total=total, desc=label, unit=unit, disable=None if progress is None else not progress)
