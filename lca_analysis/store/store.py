@@ -1,0 +1,383 @@
+"""The store: opening, writing parts, reading tables."""
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from lca_analysis.errors import ArgumentError, NotFoundError
+from lca_analysis.store.conform import Data, conform
+from lca_analysis.store.files import make_folders, parquet_bytes, write_atomic
+from lca_analysis.store.folders import parquet_files, partition_folders, prune, subfolders
+from lca_analysis.store.layout import part_file, partition_folder, segment
+from lca_analysis.store.marker import check_marker, create_marker, has_marker
+from lca_analysis.store.reading import check_columns, condition_of, read_part, to_frame
+from lca_analysis.store.schema import TableSchema
+from lca_analysis.store.schemas import TABLES, schema_of
+
+_WORK = "_work"
+
+
+def open_store(path: str | os.PathLike[str], create: bool = False) -> "Store":
+    """Open a store.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Its folder, on a local disk.
+    create : bool
+        Make a store when the folder is missing or empty.
+
+    Returns
+    -------
+    Store
+        The store.
+
+    Raises
+    ------
+    NotFoundError
+        The folder is missing or empty, and `create` is false.
+    FormatError
+        The folder is not a store, or one of a newer format.
+    CorruptError
+        Its store.json is damaged.
+    """
+    if "://" in os.fspath(path):
+        raise ArgumentError(f"{os.fspath(path)!r} is a URL; a store is a folder on a local disk")
+    folder = Path(path)
+    if create and not has_marker(folder) and (folder.is_dir() or not folder.exists()):
+        create_marker(folder)
+    check_marker(folder)
+    return Store(folder)
+
+
+class Store:
+    """Tables of LCA, kept as Parquet files by run and split; open one with `open_store`.
+
+    Writers of different parts may work at the same time, in threads, in processes, or on several machines.
+
+    Attributes
+    ----------
+    path : Path
+        Folder of the store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __repr__(self) -> str:
+        """Show the folder."""
+        return f"Store({str(self.path)!r})"
+
+    def write_part(
+        self, name: str, data: Data, run: str, split: str | None = None, part: str = "part"
+    ) -> Path:
+        """Write a part of a table, in place of an earlier one of the same name.
+
+        The part appears whole or not at all, and is on the disk when this returns.
+        The same data gives the same bytes.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table.
+        data : mapping of arrays, DataFrame or pyarrow.Table
+            The columns, all of one length; a single value stands for a column of it. NaN is stored as null.
+            Columns marked optional in the schema may be left out.
+        run : str
+            Name of the run.
+        split : str, optional
+            Name of the split, for tables that are kept by split.
+        part : str
+            Name of the part; for one of many see `part_name`.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        NotFoundError
+            There is no table of this name.
+        ArgumentError
+            The data does not fit the table's schema, or a name cannot be used.
+        """
+        table = schema_of(name)
+        file = self._file(table, run, split, part)
+        partition = {"run": run} if split is None else {"run": run, "split": split}
+        encoded = parquet_bytes(conform(table, data, partition))
+        make_folders(file.parent, self.path)
+        write_atomic(file, encoded)
+        return file
+
+    def table(
+        self,
+        name: str,
+        run: str | Sequence[str] | None = None,
+        split: str | Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        **filters: Any,
+    ) -> pd.DataFrame:
+        """Read a table.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table.
+        run, split : str or sequence of str, optional
+            Which runs and splits; None reads all.
+        columns : sequence of str, optional
+            Which columns, in this order; None reads run, split and all others.
+        **filters
+            A column to a value (equal), a collection (one of), a range (from start to before stop) or
+            None (null); the column ``class`` is named ``class_`` here.
+
+        Returns
+        -------
+        DataFrame
+            The rows, by run, split and part, each in the order of the table's sort keys.
+            Run and split are strings. Missing numbers are NaN, missing whole numbers NA.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such table, run or split; the message names those that there are.
+        ArgumentError
+            A column is unknown, or a filter does not have its type.
+        CorruptError
+            A file is damaged; the message names it.
+        FormatError
+            A file was written by a newer version, or is not of this table.
+        """
+        table = schema_of(name)
+        wanted = table.columns if columns is None else check_columns(table, columns)
+        stored = [column for column in wanted if column not in table.partitions]
+        condition = condition_of(table, {key.removesuffix("_"): value for key, value in filters.items()})
+        rows = [
+            _with_partition(read_part(file, table, stored, condition), values, wanted)
+            for values, folder in self._chosen(table, run, split)
+            for file in parquet_files(folder)
+        ]
+        return to_frame(pa.concat_tables(rows, promote_options="permissive"))
+
+    def runs(self) -> list[str]:
+        """List the names of the runs that have any table."""
+        return sorted({values["run"] for table in TABLES.values() for values, _ in self._partitions(table)})
+
+    def splits(self, run: str | None = None) -> list[str]:
+        """List the splits of a run, or of all runs.
+
+        Parameters
+        ----------
+        run : str, optional
+            Name of the run.
+
+        Returns
+        -------
+        list of str
+            The splits that have any table.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such run.
+        """
+        if run is not None:
+            self._check_known("run", [run], self.runs())
+        found = [
+            values for table in TABLES.values() if table.has_split for values, _ in self._partitions(table)
+        ]
+        return sorted({values["split"] for values in found if run in (None, values["run"])})
+
+    def tables(self, run: str | None = None, split: str | None = None) -> list[str]:
+        """List the tables that are present.
+
+        Parameters
+        ----------
+        run, split : str, optional
+            Only those of this run, and of this split.
+
+        Returns
+        -------
+        list of str
+            Their names, in the order of `TABLES`.
+        """
+        return [
+            name
+            for name, table in TABLES.items()
+            if any(
+                run in (None, values["run"]) and split in (None, values.get("split"))
+                for values, _ in self._partitions(table)
+            )
+        ]
+
+    def parts(self, name: str, run: str, split: str | None = None) -> list[str]:
+        """List the parts of a table.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table.
+        run : str
+            Name of the run.
+        split : str, optional
+            Name of the split, for tables that are kept by split.
+
+        Returns
+        -------
+        list of str
+            Names of the parts, in their order; empty when there are none.
+        """
+        folder = self.path / partition_folder(schema_of(name), run, split)
+        return [file.stem for file in parquet_files(folder)]
+
+    def has_part(self, name: str, run: str, split: str | None = None, part: str = "part") -> bool:
+        """Whether a part has been written; see `write_part` for the parameters."""
+        return self._file(schema_of(name), run, split, part).is_file()
+
+    def files(self, name: str) -> list[tuple[dict[str, str], Path]]:
+        """List the files of a table.
+
+        Parameters
+        ----------
+        name : str
+            Name of the table.
+
+        Returns
+        -------
+        list of (dict, Path)
+            The partition's values (``run``, and ``split`` where the table has one) and the file, in order.
+        """
+        partitions = self._partitions(schema_of(name))
+        return [(values, file) for values, folder in partitions for file in parquet_files(folder)]
+
+    def remove(self, run: str, split: str | None = None, tables: Iterable[str] | None = None) -> int:
+        """Delete the tables of a run; those that say how it was computed go last.
+
+        Parameters
+        ----------
+        run : str
+            Name of the run.
+        split : str, optional
+            Only what is of this split; None deletes all.
+        tables : iterable of str, optional
+            Only these tables; None deletes all, and the working files.
+
+        Returns
+        -------
+        int
+            How many parts were deleted; 0 when there were none.
+        """
+        names = list(TABLES) if tables is None else list(tables)
+        chosen = [table for table in map(schema_of, names) if split is None or table.has_split]
+        chosen.sort(key=lambda table: list(TABLES).index(table.name), reverse=True)
+        if tables is None:
+            shutil.rmtree(self._work_folder(run, split), ignore_errors=True)
+        return sum(self._remove_table(table, run, split) for table in chosen)
+
+    def work(self, run: str, split: str | None = None) -> Path:
+        """Make and return the folder for working files of a run, which readers of the tables do not see.
+
+        Parameters
+        ----------
+        run : str
+            Name of the run.
+        split : str, optional
+            Name of the split.
+
+        Returns
+        -------
+        Path
+            The folder; `remove` deletes it with the run or split.
+        """
+        folder = self._work_folder(run, split)
+        make_folders(folder, self.path)
+        return folder
+
+    def _work_folder(self, run: str, split: str | None) -> Path:
+        """Give the folder of working files."""
+        folder = self.path / _WORK / segment("run", run)
+        return folder if split is None else folder / segment("split", split)
+
+    def _file(self, table: TableSchema, run: str, split: str | None, part: str) -> Path:
+        """Give the file of a part."""
+        return self.path / partition_folder(table, run, split) / part_file(part)
+
+    def _partitions(self, table: TableSchema) -> list[tuple[dict[str, str], Path]]:
+        """List the partitions of a table that hold a part: their values and their folders, in order."""
+        found: list[tuple[dict[str, str], Path]] = [({}, self.path / table.name)]
+        for key in table.partitions:
+            found = [
+                ({**values, key: value}, inner)
+                for values, folder in found
+                for value, inner in partition_folders(key, folder)
+            ]
+        return [(values, folder) for values, folder in found if parquet_files(folder)]
+
+    def _chosen(
+        self, table: TableSchema, run: str | Sequence[str] | None, split: str | Sequence[str] | None
+    ) -> list[tuple[dict[str, str], Path]]:
+        """List the partitions that a reader asks for."""
+        if split is not None and not table.has_split:
+            raise ArgumentError(
+                f"the table {table.name!r} is kept by run, not by split; leave split={split!r} out"
+            )
+        runs, splits = _as_list(run), _as_list(split)
+        chosen = [
+            (values, folder)
+            for values, folder in self._partitions(table)
+            if (runs is None or values["run"] in runs) and (splits is None or values["split"] in splits)
+        ]
+        for key, names in (("run", runs), ("split", splits)):
+            absent = set(names or []) - {values[key] for values, _ in chosen}
+            if absent:
+                raise self._absent(table, key, sorted(absent))
+        if not chosen:
+            raise NotFoundError(f"{self._no_table(table)}; run: {table.written_by}")
+        return chosen
+
+    def _absent(self, table: TableSchema, key: str, names: list[str]) -> NotFoundError:
+        """Say which runs or splits are not in the table, or not in the store."""
+        self._check_known(key, names, self.runs() if key == "run" else self.splits())
+        return NotFoundError(f"{self._no_table(table)} for {key} {', '.join(names)}; run: {table.written_by}")
+
+    def _no_table(self, table: TableSchema) -> str:
+        """Say that a table is not there, and which are."""
+        return f"{self.path} has no table {table.name!r} (it has {', '.join(self.tables()) or 'none'})"
+
+    def _check_known(self, key: str, names: list[str], known: list[str]) -> None:
+        """Raise when the store has no such run or split."""
+        for name in names:
+            if name not in known:
+                raise NotFoundError(
+                    f"{self.path} has no {key} {name!r}; it has: {', '.join(known) or 'none'}"
+                )
+
+    def _remove_table(self, table: TableSchema, run: str, split: str | None) -> int:
+        """Delete one table's parts of a run or split, and count them."""
+        folder = self.path / table.name / segment("run", run)
+        if split is not None:
+            folder = folder / segment("split", split)
+        count = sum(len(parquet_files(inner)) for inner in (folder, *subfolders(folder)))
+        if folder.is_dir():
+            shutil.rmtree(folder)
+            prune(folder.parent, self.path)
+        return count
+
+
+def _as_list(names: str | Sequence[str] | None) -> list[str] | None:
+    """Turn one name into a list of it."""
+    return [names] if isinstance(names, str) else None if names is None else list(names)
+
+
+def _with_partition(rows: pa.Table, values: dict[str, str], columns: list[str]) -> pa.Table:
+    """Add run and split to the rows, in the wanted order of columns."""
+    for key, value in values.items():
+        if key in columns:
+            rows = rows.append_column(key, pa.repeat(pa.scalar(value), rows.num_rows))
+    return rows.select(columns)
