@@ -78,7 +78,12 @@ def _check_names(table: TableSchema, columns: dict[str, Any]) -> None:
 
 def _is_single(value: Any) -> bool:
     """Whether a value stands for a whole column."""
-    return value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or np.ndim(value) == 0
+    return (
+        value is None
+        or isinstance(value, (str, bytes))
+        or not hasattr(value, "__len__")
+        or np.ndim(value) == 0
+    )
 
 
 def _length(table: TableSchema, columns: dict[str, Any]) -> int:
