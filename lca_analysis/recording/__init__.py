@@ -1,1 +1,5 @@
-"""recording."""
+"""Observing a training loop and writing a run."""
+
+from lca_analysis.recording.recorder import Recorder, RecorderOptions
+
+__all__ = ["Recorder", "RecorderOptions"]

@@ -1,1 +1,37 @@
-"""trajectory."""
+"""The run on disk: manifest, delta codec, segments, and reading at any iteration."""
+
+from lca_analysis.trajectory.codec import PRESETS
+from lca_analysis.trajectory.decoding import Point
+from lca_analysis.trajectory.manifest import (
+    FORMAT_VERSION,
+    Manifest,
+    OptimizerInfo,
+    ProblemReference,
+    RecordingPolicy,
+    TensorInfo,
+)
+from lca_analysis.trajectory.run import Run, Step, open_run
+from lca_analysis.trajectory.summary import describe
+from lca_analysis.trajectory.verification import VerificationReport, verify
+from lca_analysis.trajectory.words import bfloat16_to_float32, float32_to_bfloat16
+from lca_analysis.trajectory.writer import RunWriter
+
+__all__ = [
+    "FORMAT_VERSION",
+    "PRESETS",
+    "Manifest",
+    "OptimizerInfo",
+    "Point",
+    "ProblemReference",
+    "RecordingPolicy",
+    "Run",
+    "RunWriter",
+    "Step",
+    "TensorInfo",
+    "VerificationReport",
+    "bfloat16_to_float32",
+    "describe",
+    "float32_to_bfloat16",
+    "open_run",
+    "verify",
+]

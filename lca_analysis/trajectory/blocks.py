@@ -1,0 +1,75 @@
+"""How the tensors of a run are laid out in blocks of equal words, the unit of coding."""
+
+from dataclasses import dataclass
+
+from lca_analysis.trajectory.manifest import TensorInfo
+from lca_analysis.trajectory.words import WordFormat, word_format
+
+BLOCK_SIZE = 2**18  # words; part of the format: readers lay out blocks by the same rule
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A stretch of one tensor inside a block: tensor[start:stop] lies at `offset`."""
+
+    tensor: int
+    start: int
+    stop: int
+    offset: int
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.stop - self.start
+
+    @property
+    def place(self) -> slice:
+        """Where it lies in the block."""
+        return slice(self.offset, self.offset + self.size)
+
+    @property
+    def source(self) -> slice:
+        """What it takes of the flat tensor."""
+        return slice(self.start, self.stop)
+
+
+@dataclass(frozen=True)
+class Block:
+    """At most BLOCK_SIZE words of one dtype: small tensors share a block, a large one fills several."""
+
+    form: WordFormat
+    pieces: tuple[Piece, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of words."""
+        return sum(piece.size for piece in self.pieces)
+
+
+def lay_out(tensors: list[TensorInfo]) -> list[Block]:
+    """Join the tensors of each dtype in manifest order and cut the result every BLOCK_SIZE words.
+
+    Dtypes come in the order of their first tensor; tensors without elements have no piece.
+    """
+    blocks: list[Block] = []
+    for dtype in dict.fromkeys(tensor.dtype for tensor in tensors):
+        pieces: list[Piece] = []
+        for number, tensor in enumerate(tensors):
+            if tensor.dtype == dtype:
+                _add_tensor(blocks, pieces, number, tensor)
+        if pieces:
+            blocks.append(Block(word_format(dtype), tuple(pieces)))
+    return blocks
+
+
+def _add_tensor(blocks: list[Block], pieces: list[Piece], number: int, tensor: TensorInfo) -> None:
+    """Append one tensor to the open block, closing full blocks on the way."""
+    start = 0
+    while start < tensor.size:
+        filled = sum(piece.size for piece in pieces)
+        stop = min(tensor.size, start + BLOCK_SIZE - filled)
+        pieces.append(Piece(number, start, stop, filled))
+        if filled + stop - start == BLOCK_SIZE:
+            blocks.append(Block(word_format(tensor.dtype), tuple(pieces)))
+            pieces.clear()
+        start = stop

@@ -1,0 +1,105 @@
+"""From the frames of a segment to the tensors of each point."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lca_analysis.errors import CorruptError
+from lca_analysis.trajectory.blocks import Block, lay_out
+from lca_analysis.trajectory.codec import BlockDecoder, BlockHeader
+from lca_analysis.trajectory.frames import KEY, FrameHeader, read_frame
+from lca_analysis.trajectory.manifest import Manifest
+from lca_analysis.trajectory.segments import Segment
+from lca_analysis.trajectory.words import from_words, word_format
+
+
+@dataclass(frozen=True)
+class Point:
+    """One recorded point of a run.
+
+    Attributes
+    ----------
+    iteration : int
+        Training iteration: how many optimizer steps came before.
+    weights : dict of str to ndarray
+        Every tensor asked for, in its own shape and dtype (bfloat16 as uint16 words, see
+        `bfloat16_to_float32`). The arrays are never overwritten.
+    hyperparameters : list of dict
+        Of each parameter group, as the optimizer used them in the step that arrived here.
+    scalars : dict of str to float
+        What the training loop logged with this point.
+    """
+
+    iteration: int
+    weights: dict[str, NDArray[Any]]
+    hyperparameters: list[dict[str, Any]]
+    scalars: dict[str, float]
+
+
+class SegmentDecoder:
+    """Decodes segments of a run, only the blocks that hold the chosen tensors."""
+
+    def __init__(self, manifest: Manifest, names: list[str]) -> None:
+        self._manifest = manifest
+        self._chosen = [number for number, tensor in enumerate(manifest.tensors) if tensor.name in set(names)]
+        self._blocks = lay_out(manifest.tensors)
+
+    def points(self, fs: Any, segment: Segment, last: int | None = None) -> Iterator[Point]:
+        """Decode a segment from its keyframe up to iteration `last`."""
+        decoders = {
+            number: BlockDecoder(block) for number, block in enumerate(self._blocks) if self._is_needed(block)
+        }
+        hyperparameters: list[dict[str, Any]] = []
+        with fs.open(segment.file, "rb") as file:
+            for entry, iteration in zip(segment.frames, segment.iterations.tolist(), strict=True):
+                if last is not None and iteration > last:
+                    return
+                try:
+                    header, payload = read_frame(file, entry)
+                    self._decode(decoders, header, payload)
+                except CorruptError as error:
+                    raise CorruptError(f"{segment.file}: iteration {iteration}: {error}") from error
+                if header.hyperparameters is not None:
+                    hyperparameters = header.hyperparameters
+                yield Point(iteration, self._tensors(decoders), hyperparameters, header.scalars)
+
+    def _is_needed(self, block: Block) -> bool:
+        """Whether a block holds a piece of a chosen tensor."""
+        return any(piece.tensor in self._chosen for piece in block.pieces)
+
+    def _decode(self, decoders: dict[int, BlockDecoder], header: FrameHeader, payload: memoryview) -> None:
+        """Decode the needed blocks of one frame."""
+        sizes = [sum(block.streams) for block in header.blocks]
+        if len(header.blocks) != len(self._blocks) or min(sizes, default=0) < 0 or sum(sizes) != len(payload):
+            raise CorruptError("the frame's blocks are not those of the run")
+        start = 0
+        for number, (block, size) in enumerate(zip(header.blocks, sizes, strict=True)):
+            if number in decoders:
+                _decode_block(decoders[number], header.kind, block, payload[start : start + size])
+            start += size
+
+    def _tensors(self, decoders: dict[int, BlockDecoder]) -> dict[str, NDArray[Any]]:
+        """Assemble the chosen tensors from the decoded blocks."""
+        parts: dict[int, list[NDArray[Any]]] = {number: [] for number in self._chosen}
+        for number, decoder in decoders.items():
+            for piece in self._blocks[number].pieces:
+                if piece.tensor in parts:
+                    parts[piece.tensor].append(decoder.words[piece.place])
+        return {self._manifest.tensors[number].name: self._join(number, found) for number, found in parts.items()}
+
+    def _join(self, number: int, parts: list[NDArray[Any]]) -> NDArray[Any]:
+        """Put the pieces of one tensor together in its dtype and shape."""
+        tensor = self._manifest.tensors[number]
+        form = word_format(tensor.dtype)
+        if not parts:
+            return np.empty(tensor.shape, form.storage)
+        words = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return from_words(words, form).reshape(tensor.shape)
+
+
+def _decode_block(decoder: BlockDecoder, kind: str, header: BlockHeader, data: memoryview) -> None:
+    """Decode one block of a keyframe or a delta."""
+    (decoder.keyframe if kind == KEY else decoder.delta)(header, data)

@@ -1,0 +1,113 @@
+"""Frames: the unit that is written at once, checked by itself, and counts only with its commit mark.
+
+A frame is a prefix (magic, two lengths, checksum of the prefix), a MessagePack header, a payload, and a commit
+mark (checksum of all before it, and a magic). Lengths have a checksum of their own, so that a damaged length is
+told from a frame that was being written when the process died.
+"""
+
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import msgspec
+
+from lca_analysis.errors import CorruptError
+from lca_analysis.trajectory.codec import BlockHeader
+
+KEY, DELTA, END = "key", "delta", "end"
+_PREFIX = struct.Struct("<4sIQI")
+_COMMIT = struct.Struct("<I4s")
+_MAGIC, _DONE = b"LCAF", b"DONE"
+
+
+class FrameHeader(msgspec.Struct, array_like=True):
+    """What a frame says of itself.
+
+    `layout` (keyframes only) repeats the manifest's layout checksum; `hyperparameters` is None when they are those
+    of the frame before; `blocks` describe the payload, one entry per block of the run.
+    """
+
+    kind: str
+    iteration: int
+    layout: int | None = None
+    hyperparameters: list[dict[str, Any]] | None = None
+    scalars: dict[str, float] = {}
+    blocks: list[BlockHeader] = []
+
+
+@dataclass(frozen=True)
+class FrameEntry:
+    """Where a frame lies in its file: offset of the prefix, lengths of header and payload in bytes."""
+
+    offset: int
+    header_length: int
+    payload_length: int
+
+    @property
+    def end(self) -> int:
+        """Offset of the first byte behind the frame."""
+        return self.offset + _PREFIX.size + self.header_length + self.payload_length + _COMMIT.size
+
+
+def pack_frame(header: FrameHeader, payload: list[bytes]) -> bytes:
+    """Join a header and the parts of its payload into one frame, commit mark included."""
+    encoded = msgspec.msgpack.encode(header)
+    lengths = struct.pack("<4sIQ", _MAGIC, len(encoded), sum(map(len, payload)))
+    prefix = lengths + struct.pack("<I", zlib.crc32(lengths))
+    body = b"".join([prefix, encoded, *payload])
+    return body + _COMMIT.pack(zlib.crc32(body), _DONE)
+
+
+def find_frame(file: BinaryIO, offset: int, size: int) -> FrameEntry | None:
+    """Find the frame at an offset of a file of `size` bytes; None when it was not written to its end.
+
+    Raises
+    ------
+    CorruptError
+        The bytes there are no prefix of a frame.
+    """
+    if offset + _PREFIX.size > size:
+        return None
+    file.seek(offset)
+    prefix = file.read(_PREFIX.size)
+    magic, header_length, payload_length, checksum = _PREFIX.unpack(prefix)
+    if magic != _MAGIC or checksum != zlib.crc32(prefix[:16]):
+        raise CorruptError(f"damaged frame prefix at byte {offset}")
+    entry = FrameEntry(offset, header_length, payload_length)
+    return entry if entry.end <= size else None
+
+
+def read_header(file: BinaryIO, entry: FrameEntry) -> FrameHeader:
+    """Decode a frame's header without its payload; the checksum is not looked at."""
+    file.seek(entry.offset + _PREFIX.size)
+    return _decode_header(file.read(entry.header_length), entry.offset)
+
+
+def read_frame(file: BinaryIO, entry: FrameEntry) -> tuple[FrameHeader, memoryview]:
+    """Read a frame, check its commit mark, and give header and payload.
+
+    Raises
+    ------
+    CorruptError
+        The checksum or the mark is wrong.
+    """
+    file.seek(entry.offset)
+    data = file.read(entry.end - entry.offset)
+    body = memoryview(data)[: -_COMMIT.size]
+    checksum, mark = _COMMIT.unpack(data[-_COMMIT.size :])
+    if mark != _DONE or checksum != zlib.crc32(body):
+        raise CorruptError(f"wrong checksum of the frame at byte {entry.offset}")
+    start = _PREFIX.size + entry.header_length
+    return _decode_header(bytes(body[_PREFIX.size : start]), entry.offset), body[start:]
+
+
+def _decode_header(data: bytes, offset: int) -> FrameHeader:
+    """Decode and check the MessagePack header of the frame at an offset."""
+    try:
+        header = msgspec.msgpack.decode(data, type=FrameHeader)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise CorruptError(f"damaged frame header at byte {offset}: {error}") from error
+    if header.kind not in (KEY, DELTA, END):
+        raise CorruptError(f"the frame at byte {offset} is of the unknown kind {header.kind!r}")
+    return header

@@ -1,0 +1,245 @@
+"""run.json: what a run is made of, in a form that any program can read."""
+
+import math
+import os
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lca_analysis.errors import CorruptError, FormatError
+from lca_analysis.trajectory.words import word_format
+
+FORMAT = "lca-run"
+FORMAT_VERSION = 1
+MANIFEST_NAME = "run.json"
+MAX_ELEMENTS = 2**36  # of all tensors together: a larger claim is damage, not a model
+
+
+class TensorInfo(msgspec.Struct, frozen=True):
+    """One recorded tensor.
+
+    Attributes
+    ----------
+    name : str
+        As in ``model.named_parameters()`` or ``named_buffers()``.
+    shape : tuple of int
+        Its shape; () for a scalar.
+    dtype : str
+        "float32", "float64", "float16", "bfloat16", or an integer type.
+    layer : str
+        Path of the module that owns it, "(root)" for the model itself.
+    kind : str
+        "weight", "bias", "norm_weight", "norm_bias", "embedding", "other" or "buffer".
+    module : str
+        Class name of the owning module.
+    role : str
+        "parameter" or "buffer".
+    trainable : bool
+        Whether it required a gradient when recording began.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    layer: str
+    kind: str
+    module: str
+    role: str
+    trainable: bool
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
+
+class ProblemReference(msgspec.Struct, frozen=True):
+    """What the run was trained on: a function that builds it, its arguments, and data fingerprints.
+
+    Attributes
+    ----------
+    target : str
+        "package.module:function" or "path/to/file.py:function".
+    arguments : dict
+        JSON arguments of the function.
+    fingerprints : dict of str to str
+        Split name to hexadecimal SHA-256; may be empty.
+    """
+
+    target: str
+    arguments: dict[str, Any] = {}
+    fingerprints: dict[str, str] = {}
+
+
+class OptimizerInfo(msgspec.Struct, frozen=True):
+    """The optimizer at the start: class name ("" for none), groups of hyper-parameters, tensors per group."""
+
+    name: str = ""
+    groups: list[dict[str, Any]] = []
+    members: list[list[str]] = []
+
+
+class RecordingPolicy(msgspec.Struct, frozen=True):
+    """How the run was recorded: every k-th step, the codec preset, losslessness, points per segment."""
+
+    every: int = 1
+    preset: str = "small"
+    lossless: bool = True
+    segment_length: int = 256
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of run.json.
+
+    Attributes
+    ----------
+    format, format_version : str, int
+        "lca-run" and the version of the format, checked on opening.
+    run_id : str
+        Hexadecimal UUID.
+    name : str
+        The user's name for the run.
+    created : str
+        ISO 8601, UTC.
+    tensors : list of TensorInfo
+        Parameters, then buffers.
+    optimizer : OptimizerInfo
+        The optimizer when recording began.
+    problem : ProblemReference, optional
+        What the run was trained on.
+    seeds : dict of str to int
+        Seeds by name.
+    versions : dict of str to str
+        Versions of the libraries.
+    recording : RecordingPolicy
+        How it was recorded.
+    tags : dict of str to str
+        The user's own labels.
+    """
+
+    run_id: str
+    name: str
+    created: str
+    tensors: list[TensorInfo]
+    format: str = FORMAT
+    format_version: int = FORMAT_VERSION
+    optimizer: OptimizerInfo = OptimizerInfo()
+    problem: ProblemReference | None = None
+    seeds: dict[str, int] = {}
+    versions: dict[str, str] = {}
+    recording: RecordingPolicy = RecordingPolicy()
+    tags: dict[str, str] = {}
+
+    @property
+    def layout_checksum(self) -> int:
+        """CRC-32 of the run's identity and tensor table; keyframes repeat it to tie segments to their run."""
+        return zlib.crc32(msgspec.json.encode([self.run_id, self.tensors]))
+
+
+class _Head(msgspec.Struct):
+    format: str
+    format_version: int
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Write a manifest as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def decode_manifest(data: bytes, where: str) -> Manifest:
+    """Read run.json and check it.
+
+    Parameters
+    ----------
+    data : bytes
+        Content of the file.
+    where : str
+        Its path, for messages.
+
+    Returns
+    -------
+    Manifest
+        The checked manifest.
+
+    Raises
+    ------
+    FormatError
+        If it is not the manifest of a run or of a newer format version.
+    CorruptError
+        If it is one, and damaged.
+    """
+    head = _decode_head(data, where)
+    if head.format != FORMAT:
+        raise FormatError(f"{where}: format is {head.format!r}, not {FORMAT!r}: this is not a run")
+    if head.format_version > FORMAT_VERSION:
+        raise FormatError(
+            f"{where}: format version {head.format_version} is newer than {FORMAT_VERSION}, the newest that this "
+            "lca-analysis reads: upgrade lca-analysis"
+        )
+    if head.format_version != FORMAT_VERSION:
+        raise FormatError(f"{where}: there is no format version {head.format_version}")
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise CorruptError(f"{where}: damaged manifest: {error}") from error
+    check_manifest(manifest, where)
+    return manifest
+
+
+def _decode_head(data: bytes, where: str) -> _Head:
+    try:
+        return msgspec.json.decode(data, type=_Head)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise FormatError(f"{where}: not the manifest of a run: {error}") from error
+
+
+def check_manifest(manifest: Manifest, where: str) -> None:
+    """Raise CorruptError unless tensor names are unique, shapes sensible and dtypes known."""
+    names = [tensor.name for tensor in manifest.tensors]
+    if len(set(names)) != len(names):
+        raise CorruptError(f"{where}: a tensor name occurs twice")
+    for tensor in manifest.tensors:
+        _check_tensor(tensor, where)
+    if sum(tensor.size for tensor in manifest.tensors) > MAX_ELEMENTS:
+        raise CorruptError(f"{where}: the tensors claim more than 2^36 elements")
+    if manifest.recording.segment_length < 1 or manifest.recording.every < 1:
+        raise CorruptError(f"{where}: segment_length and every must be at least 1")
+    if not re.fullmatch(r"[0-9a-f]{32}", manifest.run_id):
+        raise CorruptError(f"{where}: run_id is not 32 hexadecimal digits")
+
+
+def _check_tensor(tensor: TensorInfo, where: str) -> None:
+    """Raise CorruptError for a shape, dtype or role that no tensor has."""
+    try:
+        word_format(tensor.dtype)
+    except FormatError as error:
+        raise CorruptError(f"{where}: tensor {tensor.name!r}: {error}") from error
+    if len(tensor.shape) > 32 or any(length < 0 for length in tensor.shape):
+        raise CorruptError(f"{where}: tensor {tensor.name!r} has the impossible shape {tensor.shape}")
+    if tensor.role not in ("parameter", "buffer"):
+        raise CorruptError(f"{where}: tensor {tensor.name!r} has the unknown role {tensor.role!r}")
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write run.json so that it is there whole or not at all."""
+    temporary = folder / f".{MANIFEST_NAME}.tmp"
+    with temporary.open("wb") as file:
+        file.write(encode_manifest(manifest))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / MANIFEST_NAME)
+    sync_folder(folder)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new names in a folder durable, where the system can."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,284 @@
+"""Opening a run and reading its weights at any recorded iteration."""
+
+import difflib
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import fsspec
+import numpy as np
+from numpy.typing import NDArray
+
+from lca_analysis.errors import CorruptError, FormatError, NotFoundError
+from lca_analysis.trajectory.decoding import Point, SegmentDecoder
+from lca_analysis.trajectory.manifest import MANIFEST_NAME, Manifest, TensorInfo, decode_manifest
+from lca_analysis.trajectory.segments import SEGMENT_FOLDER, Segment, scan_segment
+from lca_analysis.trajectory.words import bfloat16_to_float32
+
+
+@dataclass(frozen=True)
+class Step:
+    """The move from one recorded point to the next.
+
+    Attributes
+    ----------
+    iteration, iteration_next : int
+        The two points.
+    steps : dict of str to ndarray
+        Δ = θ(next) − θ of every tensor asked for, in its dtype (bfloat16 as float32).
+    """
+
+    iteration: int
+    iteration_next: int
+    steps: dict[str, NDArray[Any]]
+
+
+def open_run(path: str | os.PathLike[str]) -> "Run":
+    """Open a run folder for reading.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder, or an fsspec URL of it.
+
+    Returns
+    -------
+    Run
+        The run, up to its last committed point.
+
+    Raises
+    ------
+    NotFoundError
+        The folder, or run.json in it, is not there.
+    FormatError
+        It is not a run, or one of a newer format.
+    CorruptError
+        Something that was committed is damaged; the message names file and iteration.
+    """
+    fs, root = fsspec.core.url_to_fs(os.fspath(path))
+    shown = os.fspath(path)
+    if not fs.exists(root):
+        raise NotFoundError(f"{shown} does not exist; name a run folder")
+    if not fs.isdir(root):
+        raise FormatError(f"{shown} is a file; a run is a folder with {MANIFEST_NAME} in it")
+    manifest_path = f"{root}/{MANIFEST_NAME}"
+    if not fs.exists(manifest_path):
+        raise NotFoundError(f"{shown} has no {MANIFEST_NAME}: it is not a run folder")
+    manifest = decode_manifest(fs.cat_file(manifest_path), f"{shown}/{MANIFEST_NAME}")
+    return Run(shown, fs, manifest, _scan_segments(fs, f"{root}/{SEGMENT_FOLDER}", manifest))
+
+
+class Run:
+    """A recorded run; open one with `open_run`.
+
+    Attributes
+    ----------
+    path : str
+        As it was opened.
+    manifest : Manifest
+        The content of run.json.
+    segments : list of Segment
+        The committed segments, in order.
+    iterations : ndarray[T + 1] int64
+        Training iterations of the recorded points t₀ < … < t_T.
+    complete : bool
+        Whether the recorder closed the run; False after a killed or failed training.
+    """
+
+    def __init__(self, path: str, fs: Any, manifest: Manifest, segments: list[Segment]) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.segments = segments
+        self.complete = bool(segments) and segments[-1].ended
+        self.iterations = np.concatenate([np.empty(0, np.int64), *(segment.iterations for segment in segments)])
+        self._fs = fs
+
+    def __repr__(self) -> str:
+        """Show where it is and how far it got."""
+        return f"Run({self.path!r}, {max(0, len(self.iterations) - 1)} steps, {len(self.parameters)} parameters)"
+
+    @property
+    def name(self) -> str:
+        """Name of the run: the manifest's, by default that of its folder."""
+        return self.manifest.name or PurePosixPath(self.path.rstrip("/")).name
+
+    @property
+    def tensors(self) -> list[TensorInfo]:
+        """Every recorded tensor, parameters first."""
+        return self.manifest.tensors
+
+    @property
+    def parameters(self) -> list[TensorInfo]:
+        """The recorded parameters, in the model's order."""
+        return [tensor for tensor in self.manifest.tensors if tensor.role == "parameter"]
+
+    def weights(self, iteration: int, tensors: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+        """Read the tensors at one recorded iteration.
+
+        Parameters
+        ----------
+        iteration : int
+            One of `iterations`.
+        tensors : sequence of str, optional
+            Names of tensors; None reads all.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Bit for bit what training held. bfloat16 comes as uint16 words, see `bfloat16_to_float32`.
+
+        Raises
+        ------
+        NotFoundError
+            The iteration was not recorded, or there is no such tensor.
+        CorruptError
+            A frame on the way is damaged.
+        """
+        self._check_recorded(iteration)
+        for point in self.walk(iteration, iteration, tensors):
+            return point.weights
+        raise CorruptError(f"{self.path}: iteration {iteration} is listed and cannot be read")
+
+    def walk(
+        self, first: int | None = None, last: int | None = None, tensors: Sequence[str] | None = None
+    ) -> Iterator[Point]:
+        """Go through recorded points in order, in bounded memory.
+
+        Each segment is decoded once; a start inside a segment decodes that segment from its keyframe.
+
+        Parameters
+        ----------
+        first, last : int, optional
+            Recorded iterations, both included; None means the run's own.
+        tensors : sequence of str, optional
+            Names of tensors; None reads all.
+
+        Yields
+        ------
+        Point
+            Weights, hyper-parameters and scalars.
+
+        Raises
+        ------
+        NotFoundError
+            An end was not recorded, or there is no such tensor.
+        CorruptError
+            A frame on the way is damaged.
+        """
+        names = self._names(tensors)
+        for end in (first, last):
+            if end is not None:
+                self._check_recorded(end)
+        return self._walk(first, last, names)
+
+    def steps(
+        self, first: int | None = None, last: int | None = None, tensors: Sequence[str] | None = None
+    ) -> Iterator[Step]:
+        """Go through the steps between recorded points.
+
+        Parameters
+        ----------
+        first, last : int, optional
+            Recorded iterations: where the first step starts and the last one ends.
+        tensors : sequence of str, optional
+            Names of tensors; None takes all.
+
+        Yields
+        ------
+        Step
+            Δ of each tensor.
+        """
+        before: Point | None = None
+        for point in self.walk(first, last, tensors):
+            if before is not None:
+                moved = {name: self._difference(name, before, point) for name in point.weights}
+                yield Step(before.iteration, point.iteration, moved)
+            before = point
+
+    def hyperparameters(self) -> list[tuple[int, list[dict[str, Any]]]]:
+        """List the optimizer's hyper-parameters where they changed.
+
+        Returns
+        -------
+        list of (int, list of dict)
+            Iteration of the point, and the groups as used by the step that arrived there.
+        """
+        changes: list[tuple[int, list[dict[str, Any]]]] = []
+        for point in self.walk(tensors=[]):
+            if not changes or point.hyperparameters != changes[-1][1]:
+                changes.append((point.iteration, point.hyperparameters))
+        return changes
+
+    def scalars(self) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """Read what the training loop logged.
+
+        Returns
+        -------
+        dict of str to (ndarray[n] int64, ndarray[n] float64)
+            Name to the iterations of the points it was logged with, and its values.
+        """
+        found: dict[str, list[tuple[int, float]]] = {}
+        for point in self.walk(tensors=[]):
+            for name, value in point.scalars.items():
+                found.setdefault(name, []).append((point.iteration, value))
+        return {
+            name: (np.array([t for t, _ in rows], np.int64), np.array([v for _, v in rows], np.float64))
+            for name, rows in found.items()
+        }
+
+    def _walk(self, first: int | None, last: int | None, names: list[str]) -> Iterator[Point]:
+        """Go through checked ends and names."""
+        decoder = SegmentDecoder(self.manifest, names)
+        for segment in self.segments:
+            if first is not None and segment.iterations[-1] < first:
+                continue
+            if last is not None and segment.iterations[0] > last:
+                return
+            for point in decoder.points(self._fs, segment, last):
+                if first is None or point.iteration >= first:
+                    yield point
+
+    def _names(self, tensors: Sequence[str] | None) -> list[str]:
+        """Check names of tensors; None means all."""
+        known = [tensor.name for tensor in self.tensors]
+        for name in tensors or []:
+            if name not in known:
+                close = difflib.get_close_matches(name, known) or known[:5]
+                raise NotFoundError(f"{self.path} has no tensor {name!r}; did you mean: {', '.join(close)}?")
+        return known if tensors is None else list(tensors)
+
+    def _check_recorded(self, iteration: int) -> None:
+        """Raise when an iteration is not one of the recorded points."""
+        if not len(self.iterations):
+            raise NotFoundError(f"{self.path} holds no recorded point yet")
+        if iteration not in self.iterations:
+            raise NotFoundError(
+                f"{self.path} has no point at iteration {iteration}; it holds {len(self.iterations)} points "
+                f"from {self.iterations[0]} to {self.iterations[-1]}, every {self.manifest.recording.every}"
+            )
+
+    def _difference(self, name: str, before: Point, after: Point) -> NDArray[Any]:
+        """Subtract two points of one tensor."""
+        old, new = before.weights[name], after.weights[name]
+        if next(tensor.dtype for tensor in self.tensors if tensor.name == name) == "bfloat16":
+            return bfloat16_to_float32(new) - bfloat16_to_float32(old)
+        return new ^ old if new.dtype == bool else new - old
+
+
+def _scan_segments(fs: Any, folder: str, manifest: Manifest) -> list[Segment]:
+    """List the committed segments of a run in order, and check that none is missing between them."""
+    if not fs.exists(folder):
+        return []
+    files = sorted(file for file in fs.ls(folder, detail=False) if file.endswith(".lcaseg"))
+    segments = [found for file in files if (found := scan_segment(fs, file, manifest)) is not None]
+    for before, after in itertools.pairwise(segments):
+        expected = before.iterations[-1] + manifest.recording.every
+        if after.iterations[0] != expected:
+            raise CorruptError(
+                f"{after.file} begins at iteration {after.iterations[0]}, but {before.file} ends at "
+                f"{before.iterations[-1]}: points between them are missing"
+            )
+    return segments

@@ -1,0 +1,133 @@
+"""Segments: files of frames that begin with a keyframe, so that each decodes alone."""
+
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lca_analysis.errors import CorruptError
+from lca_analysis.trajectory.frames import DELTA, END, KEY, FrameEntry, find_frame, read_frame, read_header
+from lca_analysis.trajectory.manifest import Manifest
+
+SEGMENT_MAGIC = b"LCASEG\x00\x01"
+SEGMENT_FOLDER = "segments"
+
+
+def segment_name(number: int) -> str:
+    """Name of the file of the n-th segment."""
+    return f"{number:06d}.lcaseg"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What is committed in one segment file.
+
+    Attributes
+    ----------
+    file : str
+        Its path or URL.
+    iterations : ndarray[n] int64
+        Iterations of its points, ascending.
+    frames : tuple of FrameEntry
+        Where each point's frame lies.
+    bytes : int
+        Size of the file.
+    ended : bool
+        Whether the recorder closed it with an end mark.
+    torn : int
+        Bytes at the end that were not committed.
+    """
+
+    file: str
+    iterations: NDArray[np.int64]
+    frames: tuple[FrameEntry, ...]
+    bytes: int
+    ended: bool
+    torn: int
+
+
+def scan_segment(fs: Any, path: str, manifest: Manifest) -> Segment | None:
+    """List the committed frames of a segment; None when not even its first is.
+
+    Only prefixes and headers are read, and the checksum of the last frame.
+
+    Raises
+    ------
+    CorruptError
+        Something that was committed is damaged; names the file and the iteration before it.
+    """
+    size = int(fs.size(path))
+    with fs.open(path, "rb") as file:
+        if not _begins_well(file, size, path):
+            return None
+        frames, iterations, ended, position = _scan(file, size, path, manifest)
+        if frames:
+            _check_last(file, frames[-1], iterations[-1], path)
+    if not frames:
+        return None
+    return Segment(
+        path, np.array(iterations, np.int64), tuple(frames), size, ended, torn=size - position
+    )  # fmt: skip
+
+
+def _begins_well(file: BinaryIO, size: int, path: str) -> bool:
+    """Whether the file's magic is whole; CorruptError when it is another."""
+    magic = file.read(len(SEGMENT_MAGIC))
+    if magic != SEGMENT_MAGIC[: len(magic)]:
+        raise CorruptError(f"{path}: does not begin as a segment of a run")
+    return size > len(SEGMENT_MAGIC)
+
+
+def _scan(
+    file: BinaryIO, size: int, path: str, manifest: Manifest
+) -> tuple[list[FrameEntry], list[int], bool, int]:
+    """Walk the frames; gives those of points, their iterations, whether an end mark came, and where it stopped."""
+    frames: list[FrameEntry] = []
+    iterations: list[int] = []
+    ended, position = False, len(SEGMENT_MAGIC)
+    while position < size and not ended:
+        try:
+            entry = find_frame(file, position, size)
+            if entry is None:
+                break
+            header = read_header(file, entry)
+            if header.kind == END:
+                read_frame(file, entry)
+            else:
+                _check_order(header.kind, header.iteration, iterations)
+                _check_layout(header.layout, manifest)
+        except CorruptError as error:
+            raise CorruptError(f"{path}: {_after(iterations)}: {error}") from error
+        position, ended = entry.end, header.kind == END
+        if not ended:
+            frames.append(entry)
+            iterations.append(header.iteration)
+    return frames, iterations, ended, position
+
+
+def _check_order(kind: str, iteration: int, before: list[int]) -> None:
+    """Raise unless a keyframe comes first, only deltas follow, and iterations ascend."""
+    if (kind == KEY) != (not before) or kind not in (KEY, DELTA):
+        raise CorruptError("a segment must be one keyframe and then deltas")
+    if not 0 <= iteration < 2**62 or (before and iteration <= before[-1]):
+        raise CorruptError(f"iteration {iteration} is out of order")
+
+
+def _check_layout(layout: int | None, manifest: Manifest) -> None:
+    """Raise when a keyframe was written for another manifest."""
+    if layout is not None and layout != manifest.layout_checksum:
+        raise CorruptError("the segment belongs to another run, or run.json was changed")
+
+
+def _check_last(file: BinaryIO, entry: FrameEntry, iteration: int, path: str) -> None:
+    """Check the commit mark of the last frame: the one that an unclean end can have hurt."""
+    try:
+        read_frame(file, entry)
+    except CorruptError as error:
+        raise CorruptError(f"{path}: iteration {iteration}: {error}") from error
+
+
+def _after(iterations: list[int]) -> str:
+    """Say where in a segment something is."""
+    return f"after iteration {iterations[-1]}" if iterations else "at its keyframe"

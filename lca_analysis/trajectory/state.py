@@ -1,0 +1,102 @@
+"""What encoder and decoder both know of a block: its last two points and how large residuals were."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lca_analysis.trajectory.blocks import Block
+from lca_analysis.trajectory.prediction import (
+    MOMENTUM,
+    STEP,
+    exponent_mask,
+    momentum_prediction,
+    to_values,
+)
+from lca_analysis.trajectory.words import Words, from_ordered, to_ordered
+
+# Class of a running mean by its float32 exponent: class 0 below 2^-3, then one class per octave, 18 in all.
+_FIRST_EXPONENT = 127 - 3
+CLASSES = 18
+_CLASS_OF_EXPONENT = np.clip(np.arange(256) - _FIRST_EXPONENT + 1, 0, CLASSES - 1).astype(np.uint8)
+_DECAY = np.float32(0.75)
+
+
+class BlockState:
+    """The last two points of a block, and the running mean of its folded residuals.
+
+    Attributes
+    ----------
+    words, ordered : ndarray[size] unsigned
+        The last point, as stored and in numeric order.
+    """
+
+    def __init__(self, block: Block, words: Words) -> None:
+        self.block = block
+        self.words = words
+        self.ordered = to_ordered(words, block.form)
+        self._ordered_before = self.ordered
+        self._values = to_values(words, block.form)
+        self._values_before = self._values
+        self._mean = np.zeros(block.size, dtype=np.float32)
+
+    def predict(self, predictors: list[int], momenta: list[float]) -> Words:
+        """Predicted ordered words, by one predictor and one momentum per piece."""
+        pieces = self.block.pieces
+        moving = [
+            (piece.place, m) for piece, p, m in zip(pieces, predictors, momenta, strict=True) if p == MOMENTUM
+        ]
+        predicted = self.ordered.copy() if len(moving) < len(pieces) else self.ordered
+        if moving:
+            predicted = self._predict_by_momentum(moving, predicted)
+        for piece, predictor in zip(pieces, predictors, strict=True):
+            if predictor == STEP:
+                self._predict_by_step(piece.place, predicted)
+        return predicted
+
+    def _predict_by_momentum(self, moving: list[tuple[slice, float]], otherwise: Words) -> Words:
+        """Momentum prediction where it is finite and asked for, `otherwise` elsewhere."""
+        form = self.block.form
+        words = momentum_prediction(self._values, self._values_before, moving, form)
+        infinity = exponent_mask(form)
+        finite = (words & infinity) != infinity
+        predicted = to_ordered(words, form)
+        if len(moving) < len(self.block.pieces):
+            asked = np.zeros(self.block.size, dtype=bool)
+            for place, _ in moving:
+                asked[place] = True
+            finite &= asked
+        if not finite.all():
+            np.copyto(predicted, otherwise, where=~finite)
+        return predicted
+
+    def _predict_by_step(self, place: slice, predicted: Words) -> None:
+        """The same integer step as last time; exact on any machine, in any rounding mode."""
+        predicted[place] = self.ordered[place]
+        predicted[place] += self.ordered[place]
+        predicted[place] -= self._ordered_before[place]
+
+    def classes(self) -> NDArray[np.uint8]:
+        """Class of every word, by the exponent of its running mean residual."""
+        exponent = self._mean.view(np.uint32) >> np.uint32(23)
+        return _CLASS_OF_EXPONENT[exponent]
+
+    def advance(self, ordered: Words, folded: Words, words: Words | None = None) -> None:
+        """Move on to the next point, whose folded residuals were `folded`."""
+        form = self.block.form
+        self._mean *= _DECAY
+        fresh = folded.astype(np.float32)
+        fresh *= np.float32(0.25)
+        self._mean += fresh
+        self._ordered_before, self.ordered = self.ordered, ordered
+        self.words = from_ordered(ordered, form) if words is None else words
+        self._values_before, self._values = self._values, to_values(self.words, form)
+
+    def steps(self, place: slice, stride: int) -> tuple[NDArray[Any], NDArray[Any], Words, Words]:
+        """Every stride-th value of the last two points of a stretch, and their ordered words."""
+        return (
+            self._values[place][::stride],
+            self._values_before[place][::stride],
+            self.ordered[place][::stride],
+            self._ordered_before[place][::stride],
+        )

@@ -1,0 +1,185 @@
+"""Writing a run: run.json once, then one frame per recorded point."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lca_analysis.errors import ArgumentError
+from lca_analysis.trajectory.blocks import Block, lay_out
+from lca_analysis.trajectory.codec import PRESETS, BlockEncoder, BlockHeader
+from lca_analysis.trajectory.frames import DELTA, END, KEY, FrameHeader, pack_frame
+from lca_analysis.trajectory.manifest import (
+    MANIFEST_NAME,
+    Manifest,
+    check_manifest,
+    sync_folder,
+    write_manifest,
+)
+from lca_analysis.trajectory.segments import SEGMENT_FOLDER, SEGMENT_MAGIC, segment_name
+from lca_analysis.trajectory.words import Words, to_words, word_format
+
+
+class RunWriter:
+    """Appends points to a new run folder; make one with `RunWriter.create`.
+
+    Each point is handed to the operating system whole, so it survives the death of the process; each segment is
+    forced to the disk when it is full.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
+        self._folder = folder
+        self._manifest = manifest
+        self._blocks = lay_out(manifest.tensors)
+        preset = PRESETS[manifest.recording.preset]
+        self._encoders = [BlockEncoder(block, preset) for block in self._blocks]
+        self._file: BinaryIO | None = None
+        self._segments = 0
+        self._points = 0
+        self._iteration = -1
+        self._hyperparameters: list[dict[str, Any]] = []
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str], manifest: Manifest, overwrite: bool = False) -> "RunWriter":
+        """Make the folder of a new run and write its manifest.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Folder to make; it may exist when it is empty.
+        manifest : Manifest
+            What the run is made of.
+        overwrite : bool
+            Replace an earlier run in this folder; nothing but a run is ever replaced.
+
+        Returns
+        -------
+        RunWriter
+            Open for points.
+
+        Raises
+        ------
+        ArgumentError
+            The folder holds something, or the preset is unknown.
+        """
+        folder = Path(path)
+        if manifest.recording.preset not in PRESETS:
+            raise ArgumentError(
+                f"there is no preset {manifest.recording.preset!r}; the presets are: {', '.join(PRESETS)}"
+            )
+        check_manifest(manifest, str(folder / MANIFEST_NAME))
+        _clear(folder, overwrite)
+        (folder / SEGMENT_FOLDER).mkdir(parents=True)
+        write_manifest(folder, manifest)
+        return cls(folder, manifest)
+
+    def append(
+        self,
+        iteration: int,
+        weights: Mapping[str, NDArray[Any]],
+        hyperparameters: list[dict[str, Any]] | None = None,
+        scalars: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write one point.
+
+        Parameters
+        ----------
+        iteration : int
+            Later than the last one.
+        weights : mapping of str to ndarray
+            Every tensor of the manifest, in its storage dtype (bfloat16 as uint16 words).
+        hyperparameters : list of dict, optional
+            Of each parameter group, used by the step that arrived here; None means as before.
+        scalars : mapping of str to float, optional
+            Logged with this point.
+        """
+        if iteration <= self._iteration:
+            raise ArgumentError(
+                f"iteration {iteration} does not come after {self._iteration}, the last one recorded"
+            )
+        if self._points == self._manifest.recording.segment_length:
+            self._finish_segment()
+        kind = KEY if self._file is None else DELTA
+        header = FrameHeader(kind, iteration, scalars=dict(scalars or {}))
+        header.layout = self._manifest.layout_checksum if kind == KEY else None
+        header.hyperparameters = self._changed(hyperparameters, kind)
+        header.blocks, payload = self._encode(weights, kind)
+        self._write(pack_frame(header, payload))
+        self._iteration = iteration
+        self._points += 1
+
+    def close(self, complete: bool = True) -> None:
+        """End the run; `complete` leaves the mark that nothing is missing."""
+        if self._file is None:
+            return
+        if complete:
+            self._write(pack_frame(FrameHeader(END, self._iteration), []))
+        self._finish_segment()
+
+    def _changed(self, groups: list[dict[str, Any]] | None, kind: str) -> list[dict[str, Any]] | None:
+        """Give the hyper-parameters when the frame must carry them."""
+        changed = groups is not None and groups != self._hyperparameters
+        if groups is not None and changed:
+            self._hyperparameters = groups
+        return self._hyperparameters if changed or kind == KEY else None
+
+    def _encode(self, weights: Mapping[str, NDArray[Any]], kind: str) -> tuple[list[BlockHeader], list[bytes]]:
+        """Code a point block by block."""
+        words = [to_words(weights[tensor.name], word_format(tensor.dtype)) for tensor in self._manifest.tensors]
+        headers, payload = [], []
+        for block, encoder in zip(self._blocks, self._encoders, strict=True):
+            gathered = _gather(block, words)
+            header, data = encoder.keyframe(gathered) if kind == KEY else encoder.delta(gathered)
+            headers.append(header)
+            payload += data
+        return headers, payload
+
+    def _write(self, frame: bytes) -> None:
+        """Append bytes to the open segment, opening it first when there is none."""
+        if self._file is None:
+            path = self._folder / SEGMENT_FOLDER / segment_name(self._segments)
+            # Unbuffered: what is written has left the process.
+            self._file = path.open("xb", buffering=0)
+            sync_folder(path.parent)
+            frame = SEGMENT_MAGIC + frame
+        view = memoryview(frame)
+        while view:
+            view = view[self._file.write(view) :]
+
+    def _finish_segment(self) -> None:
+        """Force the open segment to the disk and close it."""
+        if self._file is None:
+            return
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._file = None
+        self._segments += 1
+        self._points = 0
+
+
+def _gather(block: Block, words: list[Words]) -> Words:
+    """Copy the words of a block together."""
+    gathered: Words = np.empty(block.size, block.form.word)
+    for piece in block.pieces:
+        gathered[piece.place] = words[piece.tensor][piece.source]
+    return gathered
+
+
+def _clear(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that holds something, or remove the run in it when that is asked for."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ArgumentError(f"{folder} is a file; name a folder for the run")
+    if not any(folder.iterdir()):
+        return
+    if not (folder / MANIFEST_NAME).is_file():
+        raise ArgumentError(f"{folder} is not empty and not a run; name an empty or a new folder")
+    if not overwrite:
+        raise ArgumentError(f"{folder} already holds a run; name another folder, or ask for overwrite")
+    shutil.rmtree(folder / SEGMENT_FOLDER, ignore_errors=True)
+    (folder / MANIFEST_NAME).unlink()
