@@ -35,7 +35,7 @@ _ROOMS = {
     "report": "reporting",
 }
 
-__all__ = ["__version__", *sorted(_ROOMS)]  # noqa: PLE0604
+__all__ = ["__version__", *sorted(_ROOMS)]
 
 
 def __getattr__(name: str) -> Any:

@@ -71,19 +71,13 @@ def _check_names(table: TableSchema, columns: dict[str, Any]) -> None:
     unknown = [name for name in columns if name not in table.schema.names]
     if unknown:
         raise ArgumentError(
-            f"table {table.name!r} has no column(s) {', '.join(unknown)}; "
-            f"it has {', '.join(table.schema.names)}"
+            f"table {table.name!r} has no column(s) {', '.join(unknown)}; it has {', '.join(table.schema.names)}"
         )
 
 
 def _is_single(value: Any) -> bool:
     """Whether a value stands for a whole column."""
-    return (
-        value is None
-        or isinstance(value, (str, bytes))
-        or not hasattr(value, "__len__")
-        or np.ndim(value) == 0
-    )
+    return value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or np.ndim(value) == 0
 
 
 def _length(table: TableSchema, columns: dict[str, Any]) -> int:
@@ -150,9 +144,7 @@ def _fits(found: pa.DataType, wanted: pa.DataType) -> bool:
     if pa.types.is_string(wanted):
         return pa.types.is_string(found) or pa.types.is_large_string(found)
     if pa.types.is_list(wanted):
-        is_list = (
-            pa.types.is_list(found) or pa.types.is_large_list(found) or pa.types.is_fixed_size_list(found)
-        )
+        is_list = pa.types.is_list(found) or pa.types.is_large_list(found) or pa.types.is_fixed_size_list(found)
         return is_list and _fits(found.value_type, wanted.value_type)
     return bool(found == wanted)
 
@@ -180,6 +172,4 @@ def _ranks(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
 def _refuse_twins(table: TableSchema, rows: pa.Table, row: int) -> None:
     """Raise for two rows with the same keys."""
     keys = ", ".join(f"{name} {rows.column(name)[row].as_py()!r}" for name in table.sort_keys)
-    raise ArgumentError(
-        f"table {table.name!r}: two rows have the same keys ({keys}); a row may be written once"
-    )
+    raise ArgumentError(f"table {table.name!r}: two rows have the same keys ({keys}); a row may be written once")

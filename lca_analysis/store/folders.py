@@ -22,9 +22,7 @@ def parquet_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     files = [entry for entry in folder.iterdir() if entry.suffix == ".parquet" and entry.name[0] not in "._"]
-    return sorted(
-        files, key=lambda file: ([int(number) for number in re.findall(r"\d+", file.stem)], file.name)
-    )
+    return sorted(files, key=lambda file: ([int(number) for number in re.findall(r"\d+", file.stem)], file.name))
 
 
 def prune(folder: Path, root: Path) -> None:

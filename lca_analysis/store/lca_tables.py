@@ -74,12 +74,8 @@ LAYERS = TableSchema(
             column("n_zero", _WHOLE, "parameters", "Parameters with exactly no allocated change."),
             _real("step_norm2", "weight²", "Squared norm of the step."),
             _real("gradient_norm2", "(loss/weight)²", "Squared norm of the path-mean gradient."),
-            column(
-                "error_estimate", _REAL, "loss", "Estimate of the quadrature's error in lca.", optional=True
-            ),
-            column(
-                "lca_momentum", _REAL, "loss", "Part of lca moved by momentum carried over.", optional=True
-            ),
+            column("error_estimate", _REAL, "loss", "Estimate of the quadrature's error in lca.", optional=True),
+            column("lca_momentum", _REAL, "loss", "Part of lca moved by momentum carried over.", optional=True),
             column("lca_decay", _REAL, "loss", "Part of lca moved by weight decay.", optional=True),
             column(
                 "lca_gradient",
@@ -126,9 +122,7 @@ PARAMETERS = TableSchema(
             column("n_helping", _SMALL, "iterations", "Steps in which it helps."),
             column("n_hurting", _SMALL, "iterations", "Steps in which it hurts."),
             column("step_flips", _SMALL, "1", "Sign changes between successive non-zero steps."),
-            column(
-                "gradient_flips", _SMALL, "1", "Sign changes between successive non-zero path-mean gradients."
-            ),
+            column("gradient_flips", _SMALL, "1", "Sign changes between successive non-zero path-mean gradients."),
         ],
     ),
     RUN_SPLIT,

@@ -72,9 +72,5 @@ def _no_marker(folder: Path) -> NotFoundError | FormatError:
     if not folder.is_dir():
         return FormatError(f"{folder} is a file, not the folder of a store")
     if not _names(folder):
-        return NotFoundError(
-            f"{folder} is empty and not a store yet; compute one with: lca compute RUN {folder}"
-        )
-    return FormatError(
-        f"{folder} is not a store: it has no {_NAME}; name the folder that `lca compute` wrote"
-    )
+        return NotFoundError(f"{folder} is empty and not a store yet; compute one with: lca compute RUN {folder}")
+    return FormatError(f"{folder} is not a store: it has no {_NAME}; name the folder that `lca compute` wrote")

@@ -30,9 +30,7 @@ def readable(file: Path) -> Iterator[pq.ParquetFile]:
         ) from error
 
 
-def read_part(
-    file: Path, table: TableSchema, columns: list[str], condition: pc.Expression | None
-) -> pa.Table:
+def read_part(file: Path, table: TableSchema, columns: list[str], condition: pc.Expression | None) -> pa.Table:
     """Read columns of a part, in their order, of the rows that meet a condition.
 
     Parameters
@@ -120,9 +118,7 @@ def _term(field: pa.Field, wanted: Any) -> pc.Expression:
             return column.isin(pa.array(list(wanted), field.type))
         return column == pa.scalar(wanted, field.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise ArgumentError(
-            f"the filter {field.name}={wanted!r} does not fit a column of {field.type}"
-        ) from error
+        raise ArgumentError(f"the filter {field.name}={wanted!r} does not fit a column of {field.type}") from error
 
 
 def check_columns(table: TableSchema, columns: Sequence[str]) -> list[str]:
@@ -146,7 +142,5 @@ def to_frame(rows: pa.Table) -> pd.DataFrame:
     frame = rows.to_pandas()
     for field in rows.schema:
         if field.nullable and pa.types.is_integer(field.type):
-            frame[field.name] = rows.column(field.name).to_pandas(
-                types_mapper={pa.int64(): pd.Int64Dtype()}.get
-            )
+            frame[field.name] = rows.column(field.name).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     return frame

@@ -27,9 +27,7 @@ _COMMON = [
     column("quantity", _TEXT, "", "What is estimated; percentages are in percent, 0 to 100."),
     _NETWORK,
     _CLASS,
-    _maybe(
-        "subject", "", "What it is of, within the layer: a unit, a pair of layers a|b, a parameter.", _TEXT
-    ),
+    _maybe("subject", "", "What it is of, within the layer: a unit, a pair of layers a|b, a parameter.", _TEXT),
     _maybe("estimate", "of the quantity", "The estimate."),
     _maybe("low", "of the quantity", "Lower end of the interval."),
     _maybe("high", "of the quantity", "Upper end of the interval."),
@@ -108,9 +106,7 @@ RESULTS_SPECTRA = _table(
         _LAYER,
         column("frequency", _REAL, "cycles/iteration", "The frequency."),
         _maybe("period", "iterations", "Its period; null at frequency 0."),
-        column(
-            "power_step", _REAL, "weight²·iterations", "Power spectral density of the steps.", nullable=True
-        ),
+        column("power_step", _REAL, "weight²·iterations", "Power spectral density of the steps.", nullable=True),
         column(
             "power_gradient",
             _REAL,

@@ -73,9 +73,7 @@ class Store:
         """Show the folder."""
         return f"Store({str(self.path)!r})"
 
-    def write_part(
-        self, name: str, data: Data, run: str, split: str | None = None, part: str = "part"
-    ) -> Path:
+    def write_part(self, name: str, data: Data, run: str, split: str | None = None, part: str = "part") -> Path:
         """Write a part of a table, in place of an earlier one of the same name.
 
         The part appears whole or not at all, and is on the disk when this returns.
@@ -189,9 +187,7 @@ class Store:
         """
         if run is not None:
             self._check_known("run", [run], self.runs())
-        found = [
-            values for table in TABLES.values() if table.has_split for values, _ in self._partitions(table)
-        ]
+        found = [values for table in TABLES.values() if table.has_split for values, _ in self._partitions(table)]
         return sorted({values["split"] for values in found if run in (None, values["run"])})
 
     def tables(self, run: str | None = None, split: str | None = None) -> list[str]:
@@ -354,9 +350,7 @@ class Store:
         """Raise when the store has no such run or split."""
         for name in names:
             if name not in known:
-                raise NotFoundError(
-                    f"{self.path} has no {key} {name!r}; it has: {', '.join(known) or 'none'}"
-                )
+                raise NotFoundError(f"{self.path} has no {key} {name!r}; it has: {', '.join(known) or 'none'}")
 
     def _remove_table(self, table: TableSchema, run: str, split: str | None) -> int:
         """Delete one table's parts of a run or split, and count them."""
