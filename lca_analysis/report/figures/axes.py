@@ -13,6 +13,8 @@ from lca_analysis.errors import ArgumentError
 from lca_analysis.report.figures.style import MUTED, WIDTH
 
 LONGEST_NAME = 26
+COLOR_SHARE = 0.98
+SCALE_LENGTH = 2.2
 Array = np.ndarray
 
 
@@ -20,9 +22,7 @@ def check(frame: pd.DataFrame, *columns: str) -> None:
     """Raise ArgumentError unless the frame has rows and the named columns."""
     missing = [column for column in columns if column not in frame.columns]
     if missing:
-        raise ArgumentError(
-            f"the frame to draw lacks {', '.join(missing)}; it needs the columns {', '.join(columns)}"
-        )
+        raise ArgumentError(f"the frame to draw lacks {', '.join(missing)}; it needs the columns {', '.join(columns)}")
     if frame.empty:
         raise ArgumentError(f"the frame to draw has no rows; it needs at least one, with {', '.join(columns)}")
 
@@ -103,8 +103,16 @@ def draw_heat(ax: Axes, values: pd.DataFrame, colors: Colormap, norm: Normalize)
     ax.spines[:].set_visible(False)
 
 
-def add_scale(ax: Axes, label: str, shrink: float = 1.0) -> None:
-    """Put the colour scale of an axes' picture at its right."""
+def reach_of(values: "pd.Series[float]", least: float = 0.0) -> float:
+    """Give the size up to which a scale of colours runs: nearly all values, so that a few do not bleach it."""
+    sizes = values.abs()
+    reach = max(float(sizes.quantile(COLOR_SHARE)), least)
+    return reach if reach > 0 else float(sizes.max()) or 1.0
+
+
+def add_scale(ax: Axes, label: str, panel_height: float) -> None:
+    """Put the colour scale of an axes' picture at its right, at most as long as two inches."""
+    shrink = min(1.0, SCALE_LENGTH / panel_height)
     picture = ax.images[0] if ax.images else ax.collections[0]
     scale = ax.figure.colorbar(picture, ax=ax, shrink=shrink, aspect=18, pad=0.015, fraction=0.06)
     scale.outline.set_visible(False)  # type: ignore[operator]

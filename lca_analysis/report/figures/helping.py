@@ -16,6 +16,7 @@ from lca_analysis.report.figures.axes import (
     new_axes,
     new_figure,
     pivot_rows,
+    reach_of,
     rows_height,
 )
 from lca_analysis.report.figures.style import HELPING, HELPING_COLORS, HURTING, INK, styled
@@ -87,7 +88,7 @@ def plot_layer_helping(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     check(rows, "percent_helping")
     names = layer_order(rows)
     ax = new_axes(ax, rows_height(len(names)))
-    reach = max(float((rows["percent_helping"] - HALF).abs().quantile(0.98)), 1.0)
+    reach = reach_of(rows["percent_helping"] - HALF, least=1.0)
     draw_heat(ax, pivot_rows(rows, "iteration", "percent_helping"), HELPING_COLORS, CenteredNorm(HALF, reach))
     label_rows(ax, names)
     label_iterations(ax, rows["iteration"].min(), rows["iteration"].max())
@@ -120,5 +121,5 @@ def figure_helping(frame: pd.DataFrame) -> Figure:
     plot_percent_helping(frame, above)
     plot_layer_helping(frame, beneath)
     above.set_xlabel("")
-    add_scale(beneath, "% helping", shrink=min(1.0, 2.2 / lower))
+    add_scale(beneath, "% helping", lower)
     return figure

@@ -1,0 +1,112 @@
+"""Neurons and channels over the iterations: when each helped and when it hurt."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import AsinhNorm
+from matplotlib.figure import Figure
+
+from lca_analysis.report.figures.axes import (
+    check,
+    draw_heat,
+    label_iterations,
+    layer_order,
+    new_axes,
+    new_figure,
+    reach_of,
+    short_name,
+)
+from lca_analysis.report.figures.style import LCA_COLORS, styled
+
+COLUMNS = ("iteration", "layer", "unit", "lca")
+COLOR_KNEE = 0.05
+
+
+def _norm(frame: pd.DataFrame) -> AsinhNorm:
+    """Make a scale centred at zero that is linear near it and logarithmic beyond."""
+    reach = reach_of(frame["lca"])
+    return AsinhNorm(COLOR_KNEE * reach, -reach, reach)
+
+
+def _unit_height(count: int) -> float:
+    """Give the height in inches of one unit's row."""
+    return 0.14 if count <= 40 else 0.075 if count <= 160 else 0.05
+
+
+@styled
+def plot_units(frame: pd.DataFrame, ax: Axes | None = None, norm: AsinhNorm | None = None) -> Axes:
+    """Draw the LCA of a layer's units over the iterations, one row per unit.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows of ``units`` of one layer, in the order of the rows to draw: iteration, layer, unit, lca (loss).
+    ax : Axes, optional
+        Where to draw; a new figure without it.
+    norm : AsinhNorm, optional
+        Scale of the colours, to share it between layers; the frame's own without it.
+
+    Returns
+    -------
+    Axes
+        Blue where a unit lowered the loss, vermilion where it raised it, grey where there is no number.
+
+    Raises
+    ------
+    ArgumentError
+        The frame is empty or lacks a column.
+    """
+    check(frame, *COLUMNS)
+    units = list(dict.fromkeys(frame["unit"]))
+    ax = new_axes(ax, 0.8 + len(units) * _unit_height(len(units)))
+    wide = frame.pivot(index="unit", columns="iteration", values="lca").reindex(units).sort_index(axis=1)
+    draw_heat(ax, wide, LCA_COLORS, norm or _norm(frame))
+    ax.set_yticks([])
+    ax.set_ylim(len(units) - 0.5, -0.5)
+    label_iterations(ax, frame["iteration"].min(), frame["iteration"].max())
+    name = short_name(str(frame["layer"].iloc[0])).replace("$", r"\$")
+    ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=7.5)
+    return ax
+
+
+@styled
+def figure_units(frame: pd.DataFrame) -> Figure:
+    """Draw the units of every layer over the iterations, one panel per layer on one scale of colours.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Rows of ``units``, layers from the input on and units in the order of their rows: iteration, layer, unit,
+        lca (loss; may be summed over spans of iterations).
+
+    Returns
+    -------
+    Figure
+        Panels under each other that share the iterations.
+
+    Raises
+    ------
+    ArgumentError
+        The frame is empty or lacks a column.
+    """
+    check(frame, *COLUMNS)
+    names = layer_order(frame)
+    rows = [int(frame.loc[frame["layer"] == name, "unit"].nunique()) for name in names]
+    heights = [max(count * _unit_height(sum(rows)), 0.15) for count in rows]
+    figure = new_figure(0.9 + sum(heights) + 0.04 * len(names))
+    figure.get_layout_engine().set(hspace=0, h_pad=0.02)  # type: ignore[union-attr]
+    panels = figure.subplots(len(names), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    norm = _norm(frame)
+    for ax, name in zip(panels, names, strict=True):
+        plot_units(frame[frame["layer"] == name], ax, norm)
+        if ax is not panels[-1]:
+            ax.set_xlabel("")
+            ax.tick_params(axis="x", length=0)
+    panels[0].set_title("LCA of neurons and channels")
+    scale = figure.colorbar(
+        panels[0].images[0] if panels[0].images else panels[0].collections[0],
+        ax=list(panels), aspect=24, pad=0.015, fraction=0.04, shrink=min(1.0, 2.4 / sum(heights)),
+    )  # fmt: skip
+    scale.outline.set_visible(False)  # type: ignore[operator]
+    scale.set_label("LCA (loss)", fontsize=8)
+    scale.ax.tick_params(labelsize=7, length=2)
+    return figure

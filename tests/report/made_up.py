@@ -1,0 +1,178 @@
+"""A made-up run: tables with the store's columns, for drawing; the numbers mean nothing."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lca_analysis.store import Store, bin_edges, open_store
+
+T = 240
+UNITS = 12
+COMMON = {"class": -1, "confidence": 0.95, "adjustment": "holm", "n": T, "replication": "iterations"}
+
+
+def layer_names(count: int) -> list[str]:
+    """Name the layers as a residual network of that size would."""
+    if count == 3:
+        return ["fc1", "fc2", "fc3"]
+    return [
+        "conv1",
+        *(f"layer{1 + i // 7}.block{i % 7}.convolution.{i}" for i in range(count - 2)),
+        "linear",
+    ]
+
+
+def _layers(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
+    times, count = np.arange(T), len(names)
+    wave = np.sin(times / 7)[:, None] * rng.normal(size=count) + rng.standard_t(3, (T, count))
+    drift = np.linspace(-1.2, 0.5, count) if count > 1 else -np.ones(1)
+    lca = (0.05 * wave + 0.05 * drift) * np.exp(-times / 90)[:, None] / count
+    helping = np.minimum(lca, 0) - 0.08 / count
+    index = pd.MultiIndex.from_product([times, names], names=["iteration", "layer"])
+    n_helping = rng.integers(480, 540, T * count)
+    return pd.DataFrame(
+        {
+            "lca": lca.ravel(), "lca_helping": helping.ravel(), "lca_hurting": (lca - helping).ravel(),
+            "n_helping": n_helping, "n_hurting": 1000 - n_helping, "n_zero": 5,
+            "step_norm2": 1.0, "gradient_norm2": 1.0, "error_estimate": 1e-6,
+            "lca_momentum": 0.8 * lca.ravel(), "lca_decay": -0.1 * lca.ravel(), "lca_gradient": 0.3 * lca.ravel(),
+        },
+        index=index,
+    ).reset_index().assign(**{"class": -1}, tensor=lambda f: f["layer"] + ".weight", kind="weight")  # fmt: skip
+
+
+def _iterations(layers: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    allocated = layers.groupby("iteration")["lca"].sum().to_numpy()
+    residual = rng.normal(scale=2e-4, size=T)
+    after = 2.3 + np.cumsum(allocated + residual)
+    return pd.DataFrame(
+        {
+            "iteration": np.arange(T), "iteration_next": np.arange(1, T + 1), "class": -1,
+            "loss_before": np.concatenate([[2.3], after[:-1]]), "loss_after": after,
+            "loss_change": allocated + residual, "allocated": allocated, "residual": residual,
+            "error_estimate": 1e-5, "rule": "paper", "pieces": 1, "gradient_evaluations": 2,
+            "status": np.where(np.abs(residual) > 5e-4, "tolerance", "ok"),
+        }
+    )  # fmt: skip
+
+
+def _units(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
+    index = pd.MultiIndex.from_product(
+        [range(T), names, range(UNITS)], names=["iteration", "layer", "unit"]
+    )
+    times = index.get_level_values("iteration").to_numpy()
+    lca = 0.01 * rng.standard_t(3, len(index)) * np.exp(-times / 90) - 0.002
+    return pd.DataFrame({"lca": lca}, index=index).reset_index()
+
+
+def _histogram(names: list[str]) -> pd.DataFrame:
+    bins = np.concatenate([np.arange(-120, -10), [0], np.arange(11, 121)])
+    lower, upper = bin_edges(bins)
+    count = np.where(bins == 0, 5000, 40_000 * np.exp(-(((np.abs(bins) - 75) / 16) ** 2)) * (1 - 0.02 * np.sign(bins)))
+    part = pd.DataFrame({"bin": bins, "lower": lower, "upper": upper, "count": count.astype(int)})
+    part["lca"] = part["count"] * (lower + upper) / 2
+    return pd.concat([part.assign(layer=name) for name in names])
+
+
+def _helping(layers: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    percent = layers.assign(percent_helping=layers["n_helping"] / 10)
+    network = percent.groupby("iteration", as_index=False)["percent_helping"].mean().assign(layer=None)
+    series = pd.concat([network, percent[["iteration", "layer", "percent_helping"]]])
+    lower = np.arange(0, 100, 5.0)
+    counts = np.round(4000 * np.exp(-(((lower - 48) / 9) ** 2))).astype(int)
+    bins = [
+        pd.DataFrame({"lower": lower, "upper": lower + 5, "count": np.roll(counts, place % 3 - 1), "layer": name})
+        for place, name in enumerate([None, *dict.fromkeys(layers["layer"])])
+    ]
+    return series, pd.concat(bins)
+
+
+def _spectra(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
+    frequency = np.arange(0, 65) / 128
+    with np.errstate(divide="ignore"):
+        period = np.where(frequency > 0, 1 / frequency, np.nan)
+    parts = [
+        pd.DataFrame(
+            {
+                "layer": name, "frequency": frequency, "period": period,
+                "power_step": 1e-3 / (0.01 + (frequency - 0.05 - 0.3 * place / len(names)) ** 2),
+                "power_gradient": 1e-2 / (0.02 + (frequency - 0.1) ** 2), "background_step": 1e-3,
+                "coherence": 0.4, "phase": 0.5, "lca": rng.normal(-0.001, 0.004, 65), "lca_sampled_fraction": 0.3,
+            }
+        )
+        for place, name in enumerate(names)
+    ]  # fmt: skip
+    return pd.concat(parts)
+
+
+def _lag_curve(names: list[str]) -> pd.DataFrame:
+    lags = np.arange(-30, 31)
+    curve = [np.cos((lags - 5 - place % 7) / 5) * np.exp(-np.abs(lags) / 18) * 0.6 for place in range(len(names))]
+    index = pd.MultiIndex.from_product([names, lags], names=["layer", "lag"])
+    return pd.DataFrame({"cross_correlation": np.concatenate(curve)}, index=index).reset_index()
+
+
+def _peaks(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
+    shared = rng.choice(T, 8, replace=False)
+    rows = []
+    for name in names:
+        own = np.unique(np.concatenate([rng.choice(shared, 5, replace=False), rng.choice(T, 15, replace=False)]))
+        rows.append(
+            pd.DataFrame({"layer": name, "class": -1, "rank": np.arange(1, len(own) + 1), "iteration": own, "lca": -0.1})
+        )
+    return pd.concat(rows)
+
+
+def tables(layers: int, seed: int = 0) -> dict[str, pd.DataFrame]:
+    """Make the tables of one split that the figures draw, for so many layers."""
+    rng, names = np.random.default_rng(seed), layer_names(layers)
+    rows = _layers(names, rng)
+    series, bins = _helping(rows)
+    cumulative = rows[["iteration", "layer"]].assign(lca=rows.groupby("layer")["lca"].cumsum())
+    return {
+        "layers": rows,
+        "iterations": _iterations(rows, rng),
+        "units": _units(names, rng),
+        "histogram": _histogram(names),
+        "results_helping_series": series,
+        "results_parameter_helping": bins,
+        "results_cumulative": cumulative,
+        "results_spectra": _spectra(names, rng),
+        "results_lag_curve": _lag_curve(names),
+        "results_peaks": _peaks(names, rng),
+    }
+
+
+def write_store(path: Path, layers: int, runs: tuple[str, ...] = ("run",), extra: Mapping | None = None) -> Store:
+    """Write the made-up run into a store, with train and validation splits; `extra` tables go into both."""
+    store, names = open_store(path, create=True), layer_names(layers)
+    for place, run in enumerate(runs):
+        store.write_part("runs", _run_row(run, layers, place), run)
+        index = {"layer": names, "depth": range(layers), "kind": "Linear", "tensors": 1, "parameters": 1000}
+        store.write_part("layers_index", pd.DataFrame({**index, "units": UNITS}), run)
+        for seed, split in enumerate(("train", "validation")):
+            store.write_part("computations", _computation_row(seed), run, split)
+            for name, frame in {**tables(layers, seed), **(extra or {})}.items():
+                store.write_part(name, frame, run, split)
+    return store
+
+
+def _run_row(run: str, layers: int, seed: int) -> pd.DataFrame:
+    row = {
+        "run_id": f"{seed:032x}", "path": "made-up", "problem": "mnist_fc", "arguments": "{}", "parameters": 1000 * layers,
+        "tensors": layers, "iterations": T, "optimizer": "SGD", "learning_rate": 0.1, "momentum": 0.9,
+        "weight_decay": 0.0, "seed": seed, "group": "made-up", "tags": "{}", "lossless": True, "preset": "small",
+        "every": 1, "complete": True, "created": "2024-01-01T00:00:00Z", "versions": '{"torch": "2.13.0"}',
+    }  # fmt: skip
+    return pd.DataFrame([row])
+
+
+def _computation_row(seed: int) -> pd.DataFrame:
+    row = {
+        "rule": "paper", "tolerance": 1e-3, "max_pieces": 32, "normalization": "batch", "batch_size": 1000,
+        "examples": 5000, "fingerprint": f"{seed:064x}", "dtype": "float32", "sample_seed": 0, "range_length": 64,
+        "iterations": T, "torch_version": "2.13.0", "package_version": "0.1.0",
+    }  # fmt: skip
+    return pd.DataFrame([row])
