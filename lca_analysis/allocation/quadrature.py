@@ -35,9 +35,9 @@ class QuadratureRule:
     embedded: tuple[float, ...] | None = None
 
     @property
-    def uses_ends(self) -> bool:
-        """Whether an end of the interval is a node, which a neighbouring interval shares."""
-        return self.nodes[0] == 0.0 or self.nodes[-1] == 1.0
+    def uses_end(self) -> bool:
+        """Whether the end of the interval is a node, which the next interval shares."""
+        return self.nodes[-1] == 1.0
 
 
 def gauss(points: int) -> QuadratureRule:
@@ -59,9 +59,7 @@ _ALL = (
     QuadratureRule("midpoint", (1 / 2,), (1.0,), 1),
     QuadratureRule("trapezoid", (0.0, 1.0), (1 / 2, 1 / 2), 1),
     SIMPSON,
-    QuadratureRule(
-        "simpson38", (0.0, 1 / 3, 2 / 3, 1.0), (1 / 8, 3 / 8, 3 / 8, 1 / 8), 3, (1 / 2, 0.0, 0.0, 1 / 2)
-    ),
+    QuadratureRule("simpson38", (0.0, 1 / 3, 2 / 3, 1.0), (1 / 8, 3 / 8, 3 / 8, 1 / 8), 3, (1 / 2, 0.0, 0.0, 1 / 2)),
     QuadratureRule(
         "boole",
         (0.0, 1 / 4, 1 / 2, 3 / 4, 1.0),

@@ -55,8 +55,8 @@ class Scheme(Protocol):
         """Name that the tables carry."""
 
     @property
-    def uses_ends(self) -> bool:
-        """Whether gradients at the ends of a step are used, and so shared with its neighbours."""
+    def uses_end(self) -> bool:
+        """Whether the end of a step is a node, whose gradient the next step can use."""
 
     def integrate(self, path: StepPath) -> PathIntegral:
         """Integrate the gradient along a step."""
@@ -83,9 +83,9 @@ class FixedScheme:
         return self.rule.name
 
     @property
-    def uses_ends(self) -> bool:
-        """Whether the rule has an end of the step as a node."""
-        return self.rule.uses_ends
+    def uses_end(self) -> bool:
+        """Whether the rule has the end of the step as a node."""
+        return self.rule.uses_end
 
     def integrate(self, path: StepPath) -> PathIntegral:
         """Apply the rule once; its embedded rule, where it has one, gives the coarse estimate."""
@@ -113,7 +113,7 @@ class HalvingScheme:
     tolerance: float
     max_pieces: int
     name: str = PAPER
-    uses_ends: bool = True
+    uses_end: bool = True
 
     def integrate(self, path: StepPath) -> PathIntegral:
         """Refine; the coarse estimate is the level before, that of one piece the trapezoid on its ends."""

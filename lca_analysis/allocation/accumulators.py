@@ -1,0 +1,149 @@
+"""Sums over iterations per parameter, and histograms per layer: what grows with K, never with time."""
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lca_analysis.allocation.layout import Layout
+from lca_analysis.allocation.step import AllocatedStep
+from lca_analysis.errors import CorruptError
+from lca_analysis.store import BINS
+
+_BINS_PER_DECADE, _FIRST_DECADE = 8, -16
+_WIDTH = 2 * BINS + 1
+
+
+@dataclass
+class Accumulators:
+    """Sums over a range of iterations.
+
+    Attributes
+    ----------
+    helping, hurting : Tensor[K] float64, loss units
+        Sums of the negative and of the positive LCA of each parameter.
+    n_helping, n_hurting, step_flips, gradient_flips : Tensor[K] int32
+        Counts of iterations; flips are changes of sign from one non-zero value to the next non-zero one.
+    first_step, last_step, first_gradient, last_gradient : Tensor[K] int8
+        Signs of the first and the last non-zero value, 0 without any: what joins two ranges.
+    counts, sums : Tensor[layers, bins]
+        Histogram of LCA by layer: how many values (int64), and their sum (float64).
+    """
+
+    helping: torch.Tensor
+    hurting: torch.Tensor
+    n_helping: torch.Tensor
+    n_hurting: torch.Tensor
+    step_flips: torch.Tensor
+    gradient_flips: torch.Tensor
+    first_step: torch.Tensor
+    last_step: torch.Tensor
+    first_gradient: torch.Tensor
+    last_gradient: torch.Tensor
+    counts: torch.Tensor
+    sums: torch.Tensor
+
+    @classmethod
+    def zeros(cls, layout: Layout) -> "Accumulators":
+        """Begin with nothing."""
+        size, layers = layout.size, len(layout.layers)
+        double = [torch.zeros(size, dtype=torch.float64) for _ in range(2)]
+        whole = [torch.zeros(size, dtype=torch.int32) for _ in range(4)]
+        signs = [torch.zeros(size, dtype=torch.int8) for _ in range(4)]
+        counts = torch.zeros(layers, _WIDTH, dtype=torch.int64)
+        return cls(*double, *whole, *signs, counts, torch.zeros(layers, _WIDTH, dtype=torch.float64))
+
+    def add(self, step: AllocatedStep, layout: Layout) -> None:
+        """Take in one step."""
+        lca = step.lca
+        self.helping += lca.clamp(max=0)
+        self.hurting += lca.clamp(min=0)
+        self.n_helping += lca < 0
+        self.n_hurting += lca > 0
+        _add_signs(step.step, self.first_step, self.last_step, self.step_flips)
+        _add_signs(step.path_gradient, self.first_gradient, self.last_gradient, self.gradient_flips)
+        self._add_histogram(lca, layout)
+
+    def merge(self, later: "Accumulators") -> None:
+        """Take in the sums of the range that follows."""
+        for name in (
+            "helping",
+            "hurting",
+            "n_helping",
+            "n_hurting",
+            "step_flips",
+            "gradient_flips",
+            "counts",
+            "sums",
+        ):
+            getattr(self, name).add_(getattr(later, name))
+        _join_signs(self.last_step, later.first_step, later.last_step, self.step_flips)
+        _join_signs(self.last_gradient, later.first_gradient, later.last_gradient, self.gradient_flips)
+        for name in ("step", "gradient"):
+            first = getattr(self, f"first_{name}")
+            first.copy_(torch.where(first == 0, getattr(later, f"first_{name}"), first))
+
+    def _add_histogram(self, lca: torch.Tensor, layout: Layout) -> None:
+        """Count the values of each layer by bin."""
+        numbers = bin_of(lca) + BINS
+        for place in layout.places:
+            row = layout.layers.index(place.tensor.layer)
+            here = numbers[place.slice]
+            self.counts[row] += torch.bincount(here, minlength=_WIDTH)
+            self.sums[row] += torch.bincount(here, lca[place.slice].double(), minlength=_WIDTH)
+
+    def save(self, path: Path) -> None:
+        """Write to a file, whole or not at all."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **{name: tensor.numpy() for name, tensor in vars(self).items()})
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        temporary.write_bytes(buffer.getvalue())
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "Accumulators":
+        """Read from a file."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return cls(**{name: torch.from_numpy(arrays[name]) for name in cls.__dataclass_fields__})
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise CorruptError(f"{path} is damaged: {error}; compute this run again with overwrite") from error
+
+    def parameter_columns(self, layout: Layout) -> dict[str, NDArray[np.generic] | list[str]]:
+        """Give the `parameters` table."""
+        sizes = [place.tensor.size for place in layout.places]
+        return {
+            "tensor": [place.tensor.name for place in layout.places for _ in range(place.tensor.size)],
+            "index": np.concatenate([np.empty(0, np.int64), *(np.arange(size, dtype=np.int64) for size in sizes)]),
+            "lca": (self.helping + self.hurting).numpy(),
+            "lca_helping": self.helping.numpy(),
+            "lca_hurting": self.hurting.numpy(),
+            "n_helping": self.n_helping.numpy(),
+            "n_hurting": self.n_hurting.numpy(),
+            "step_flips": self.step_flips.numpy(),
+            "gradient_flips": self.gradient_flips.numpy(),
+        }
+
+
+def bin_of(values: torch.Tensor) -> torch.Tensor:
+    """Signed-logarithmic bin of every value, as `lca_analysis.store.bin_numbers` defines them, by one logarithm."""
+    magnitude = torch.log10(values.abs().double()).sub_(_FIRST_DECADE).mul_(_BINS_PER_DECADE).floor_().add_(1)
+    return magnitude.clamp_(1, BINS).mul_(values.sign()).nan_to_num_(0.0).long()
+
+
+def _add_signs(values: torch.Tensor, first: torch.Tensor, last: torch.Tensor, flips: torch.Tensor) -> None:
+    """Count changes of sign, and keep the first and the last sign."""
+    sign = values.sign().to(torch.int8)
+    _join_signs(last, sign, sign, flips)
+    first.copy_(torch.where(first == 0, sign, first))
+
+
+def _join_signs(last: torch.Tensor, then: torch.Tensor, then_last: torch.Tensor, flips: torch.Tensor) -> None:
+    """Count the change from the last sign to a later one, and move on to that range's last sign."""
+    # The product of two signs is −1 for a change, and 0 when one of them is 0.
+    flips += last * then < 0
+    last.copy_(torch.where(then_last == 0, last, then_last))

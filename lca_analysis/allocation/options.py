@@ -1,0 +1,46 @@
+"""How to compute: the settings that the tables depend on."""
+
+from dataclasses import dataclass
+
+from lca_analysis.allocation.schemes import PAPER, make_scheme
+from lca_analysis.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class ComputeOptions:
+    """Settings of a computation.
+
+    Attributes
+    ----------
+    rule : str
+        "paper": Simpson's rule, halving every piece until the residual is within the tolerance. A name in `RULES`: that
+        rule once, whatever the residual.
+    tolerance : float, loss units
+        Largest |residual| of an iteration (the paper's: 0.001).
+    max_pieces : int
+        Most pieces of an iteration, a power of two (the paper's: 32).
+    match : str
+        Pair the run's tensors with the model's by "name" or by "order".
+    elements : bool
+        Also keep the LCA of every parameter at every iteration.
+    sample_seed : int
+        Chooses the parameters whose series are kept.
+    range_length : int
+        Steps that are computed and written together; what an interruption can cost.
+    """
+
+    rule: str = PAPER
+    tolerance: float = 1e-3
+    max_pieces: int = 32
+    match: str = "name"
+    elements: bool = False
+    sample_seed: int = 0
+    range_length: int = 64
+
+    def __post_init__(self) -> None:
+        """Check every value."""
+        make_scheme(self.rule, self.tolerance, self.max_pieces)
+        if self.match not in ("name", "order"):
+            raise ArgumentError(f'match must be "name" or "order", not {self.match!r}')
+        if self.range_length < 1 or self.sample_seed < 0:
+            raise ArgumentError("range_length must be 1 or more, sample_seed 0 or more")

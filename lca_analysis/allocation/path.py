@@ -1,0 +1,78 @@
+"""The straight path of one step, with end points that neighbouring steps share."""
+
+import math
+
+import torch
+
+from lca_analysis.allocation.evaluator import SplitLoss
+
+
+class NotFiniteError(Exception):
+    """A loss or a gradient on the path is not finite."""
+
+
+class EndPoint:
+    """A recorded point θ, whose loss and gradient are computed at most once."""
+
+    def __init__(self, split_loss: SplitLoss, weights: torch.Tensor) -> None:
+        self.weights = weights
+        self._split_loss = split_loss
+        self._loss: float | None = None
+        self._gradient: torch.Tensor | None = None
+
+    @property
+    def has_gradient(self) -> bool:
+        """Whether the gradient has been computed."""
+        return self._gradient is not None
+
+    @property
+    def loss(self) -> float:
+        """L(θ)."""
+        if self._loss is None:
+            self._loss = self._split_loss.loss(self.weights)
+        return self._loss
+
+    @property
+    def gradient(self) -> torch.Tensor:
+        """∂L/∂θ, Tensor[K]."""
+        if self._gradient is None:
+            self._loss, self._gradient = self._split_loss.gradient(self.weights)
+        return self._gradient
+
+
+class RecordedPath:
+    """θ + sΔ between two recorded points, as schemes see it.
+
+    Attributes
+    ----------
+    start, end : EndPoint
+        The two points.
+    step : Tensor[K]
+        Δ.
+    """
+
+    def __init__(self, split_loss: SplitLoss, start: EndPoint, end: EndPoint) -> None:
+        self.start, self.end = start, end
+        self.step = end.weights - start.weights
+        self._split_loss = split_loss
+
+    @property
+    def loss_change(self) -> float:
+        """L(θ + Δ) − L(θ)."""
+        return self.end.loss - self.start.loss
+
+    def gradient(self, s: float) -> torch.Tensor:
+        """Gradient at θ + sΔ; NotFiniteError when it, or the loss there, is not finite."""
+        if s == 0.0:
+            gradient, loss = self.start.gradient, self.start.loss
+        elif s == 1.0:
+            gradient, loss = self.end.gradient, self.end.loss
+        else:
+            loss, gradient = self._split_loss.gradient(torch.add(self.start.weights, self.step, alpha=s))
+        if not math.isfinite(loss) or not bool(torch.isfinite(gradient).all()):
+            raise NotFiniteError
+        return gradient
+
+    def allocated(self, path_gradient: torch.Tensor) -> float:
+        """Σ_i Δ_i ḡ_i, products in the working precision, the sum in float64."""
+        return float((self.step * path_gradient).sum(dtype=torch.float64))

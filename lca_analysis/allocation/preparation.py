@@ -1,0 +1,127 @@
+"""What must hold before anything is computed: the problem, the data and the settings are the run's."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lca_analysis.allocation.evaluator import SplitLoss
+from lca_analysis.allocation.options import ComputeOptions
+from lca_analysis.errors import ArgumentError, MismatchError
+from lca_analysis.problems import Problem, build_problem
+from lca_analysis.store import Store
+from lca_analysis.trajectory import ProblemReference, Run
+
+_SETTINGS = "settings.json"
+
+
+def find_problem(run: Run, problem: str | ProblemReference | Problem | None) -> Problem:
+    """Build the problem that is asked for, or the one that the run names.
+
+    Raises
+    ------
+    MismatchError
+        The run names none, or names code that came with the run.
+    """
+    if isinstance(problem, Problem):
+        return problem
+    if problem is not None:
+        return build_problem(problem)
+    recorded = run.manifest.problem
+    if recorded is None:
+        raise MismatchError(f"{run.path} does not say what it was trained on; name its problem with --problem")
+    place = recorded.target.rpartition(":")[0]
+    if place.endswith(".py") and Path(run.path).resolve() in Path(place).resolve().parents:
+        raise MismatchError(
+            f"{run.path} names {recorded.target}, a file inside the run itself: code that comes with a run is not "
+            "executed; read it, and name it with --problem if you trust it"
+        )
+    return build_problem(recorded)
+
+
+def choose_splits(problem: Problem, splits: str | list[str] | tuple[str, ...] | None) -> list[str]:
+    """Check the names of splits; None means all of the problem's."""
+    chosen = [splits] if isinstance(splits, str) else list(problem.splits) if splits is None else list(splits)
+    for name in chosen:
+        problem.split(name)
+    if not chosen or len(set(chosen)) != len(chosen):
+        raise ArgumentError(f"splits must name at least one split, each once, not {chosen}")
+    return chosen
+
+
+def check_data(run: Run, problem: Problem, splits: list[str]) -> None:
+    """Raise MismatchError when a split is not the data that the run was recorded with."""
+    recorded = run.manifest.problem.fingerprints if run.manifest.problem else {}
+    for name in splits:
+        if name in recorded and recorded[name] != fingerprint(problem, name):
+            raise MismatchError(
+                f"{run.path}: split {name!r} is not the data that the run was recorded with (fingerprint "
+                f"{fingerprint(problem, name)[:12]}…, recorded {recorded[name][:12]}…); give the same data, or ask "
+                "for other data by name (check_data=False, --other-data)"
+            )
+
+
+def fingerprint(problem: Problem, split: str) -> str:
+    """Give the fingerprint of a split, computed at most once for a built problem."""
+    known = problem.reference.fingerprints if problem.reference else {}
+    return known.get(split) or problem.fingerprint(split)
+
+
+def settings_of(
+    run: Run, problem: Problem, split_loss: SplitLoss, split: str, options: ComputeOptions
+) -> dict[str, Any]:
+    """Give the row of the `computations` table: everything that the tables of a split depend on."""
+    return {
+        "rule": options.rule,
+        "tolerance": options.tolerance,
+        "max_pieces": options.max_pieces,
+        "normalization": problem.normalization,
+        "batch_size": problem.batch_size,
+        "examples": split_loss.examples,
+        "fingerprint": fingerprint(problem, split),
+        "dtype": str(split_loss.dtype).removeprefix("torch."),
+        "sample_seed": options.sample_seed,
+        "range_length": options.range_length,
+        "iterations": len(run.iterations) - 1,
+        "torch_version": torch.__version__,
+        "package_version": version("lca-analysis"),
+    }
+
+
+def check_store(store: Store, run: Run, name: str) -> None:
+    """Raise MismatchError when the store has another run of the same name."""
+    if not store.has_part("runs", name):
+        return
+    known = store.table("runs", run=name)["run_id"].iloc[0]
+    if known != run.manifest.run_id:
+        raise MismatchError(
+            f"{store.path} already has another run named {name!r}; use another store, rename the run's folder, or "
+            "overwrite it"
+        )
+
+
+def claim(store: Store, name: str, split: str, settings: dict[str, Any], elements: bool) -> None:
+    """Keep the settings of a computation beside it, or raise MismatchError when it was begun with others.
+
+    Versions of the software may differ: they are kept as of the beginning.
+    """
+    path = store.work(name, split) / _SETTINGS
+    wanted = {**settings, "elements": elements}
+    if not path.is_file():
+        if store.parts("iterations", name, split):
+            raise MismatchError(
+                f"{store.path} holds {name}/{split} without the settings it was computed with; compute it again with "
+                "overwrite"
+            )
+        path.write_text(json.dumps(wanted, indent=2, sort_keys=True) + "\n")
+        return
+    begun = json.loads(path.read_text())
+    for key, value in wanted.items():
+        if not key.endswith("_version") and begun.get(key) != value:
+            raise MismatchError(
+                f"{store.path} has {name}/{split} computed with {key} = {begun.get(key)}, not {value}"
+                + (": the run has changed since" if key == "iterations" else "")
+                + "; use another store, or overwrite it"
+            )

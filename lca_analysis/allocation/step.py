@@ -1,0 +1,34 @@
+"""One step with its allocation: what every reducer takes."""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class AllocatedStep:
+    """A step of the run, and the loss change that each parameter caused in it.
+
+    Attributes
+    ----------
+    iteration, iteration_next : int
+        Recorded points at its ends.
+    weights : Tensor[K]
+        θ at its start.
+    step : Tensor[K]
+        Δ.
+    path_gradient : Tensor[K]
+        ḡ, the mean gradient on the path.
+    lca : Tensor[K], loss units
+        A = Δ ḡ (Lan et al. 2019, eq. 4 with the integral kept); negative where a parameter helped.
+    error : Tensor[K] or None, loss units
+        Δ (ḡ − ḡ of the next coarser estimate): what the last refinement changed.
+    """
+
+    iteration: int
+    iteration_next: int
+    weights: torch.Tensor
+    step: torch.Tensor
+    path_gradient: torch.Tensor
+    lca: torch.Tensor
+    error: torch.Tensor | None

@@ -1,0 +1,89 @@
+"""What a computation came to."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from lca_analysis.store import Store
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """One split of a computed run.
+
+    Attributes
+    ----------
+    split : str
+        Its name.
+    iterations : int
+        Steps.
+    loss_change : float
+        L(θ_T) − L(θ_0); NaN when one of them is not finite.
+    allocated : float
+        Σ_t Σ_i A_{t,i}.
+    largest_residual : float
+        Largest |residual| of an iteration.
+    gradient_evaluations : int
+        Gradients over the whole split that the iterations used.
+    tolerance_missed, nonfinite : tuple of int
+        Iterations whose residual exceeds the tolerance, and those without a finite loss or gradient.
+    """
+
+    split: str
+    iterations: int
+    loss_change: float
+    allocated: float
+    largest_residual: float
+    gradient_evaluations: int
+    tolerance_missed: tuple[int, ...]
+    nonfinite: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A computed run.
+
+    Attributes
+    ----------
+    run : str
+        Its name in the store.
+    splits : tuple of SplitSummary
+        What each split came to.
+    computed, reused : int
+        Iteration ranges computed now, and found in the store.
+    seconds : float
+        Wall time of this call.
+    """
+
+    run: str
+    splits: tuple[SplitSummary, ...]
+    computed: int
+    reused: int
+    seconds: float
+
+    @property
+    def nonfinite(self) -> bool:
+        """Whether some iteration could not be allocated."""
+        return any(split.nonfinite for split in self.splits)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the summary as plain values."""
+        return asdict(self)
+
+
+def summarize_split(store: Store, run: str, split: str) -> SplitSummary:
+    """Summarise a computed split from its `iterations` table."""
+    rows = store.table("iterations", run=run, split=split, class_=-1)
+    residual = rows["residual"].abs().to_numpy(float)
+    change = float(rows["loss_after"].iloc[-1] - rows["loss_before"].iloc[0])
+    return SplitSummary(
+        split,
+        len(rows),
+        change,
+        float(rows["allocated"].sum()),
+        float(np.nanmax(residual)) if np.isfinite(residual).any() else float("nan"),
+        int(rows["gradient_evaluations"].sum()),
+        tuple(rows.loc[rows["status"] == "tolerance", "iteration"].tolist()),
+        tuple(rows.loc[rows["status"] == "nonfinite", "iteration"].tolist()),
+    )
