@@ -77,7 +77,9 @@ def _check_names(table: TableSchema, columns: dict[str, Any]) -> None:
 
 def _is_single(value: Any) -> bool:
     """Whether a value stands for a whole column."""
-    return value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__len__") or np.ndim(value) == 0
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0
+    return value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__len__")
 
 
 def _length(table: TableSchema, columns: dict[str, Any]) -> int:
@@ -104,9 +106,7 @@ def _array(table: TableSchema, field: pa.Field, value: Any, length: int) -> pa.A
     if pa.types.is_floating(kind):
         array = pc.if_else(pc.is_nan(array), pa.scalar(None, kind), array)
     if array.null_count and not field.nullable:
-        raise ArgumentError(
-            f"table {table.name!r}, column {field.name!r}: {array.null_count} value(s) are missing"
-        )
+        raise ArgumentError(f"table {table.name!r}, column {field.name!r}: {array.null_count} value(s) are missing")
     return array
 
 
@@ -121,9 +121,7 @@ def _raw_array(table: TableSchema, field: pa.Field, value: Any, length: int) -> 
     try:
         array = pa.array(value, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise ArgumentError(
-            f"table {table.name!r}, column {field.name!r}: it takes {field.type}: {error}"
-        ) from error
+        raise ArgumentError(f"table {table.name!r}, column {field.name!r}: it takes {field.type}: {error}") from error
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array

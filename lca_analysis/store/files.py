@@ -66,9 +66,7 @@ def parquet_bytes(table: pa.Table) -> bytes:
         The file. Only its ``created_by`` names the version of pyarrow.
     """
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
-    repeated = [
-        field.name for field in table.schema if field.name not in floats and not pa.types.is_list(field.type)
-    ]
+    repeated = [field.name for field in table.schema if field.name not in floats and not pa.types.is_list(field.type)]
     sink = pa.BufferOutputStream()
     pq.write_table(
         table.combine_chunks(),

@@ -59,9 +59,7 @@ def partition_folder(table: TableSchema, run: str, split: str | None) -> Path:
     folder = Path(table.name) / segment("run", run)
     if not table.has_split:
         if split is not None:
-            raise ArgumentError(
-                f"the table {table.name!r} is kept by run, not by split; leave split={split!r} out"
-            )
+            raise ArgumentError(f"the table {table.name!r} is kept by run, not by split; leave split={split!r} out")
         return folder
     if split is None:
         raise ArgumentError(f"the table {table.name!r} is kept by split; say which split")

@@ -25,9 +25,7 @@ def readable(file: Path) -> Iterator[pq.ParquetFile]:
         raise
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CorruptError(
-            f"{file} is damaged ({reason}); delete the file and compute or analyze again"
-        ) from error
+        raise CorruptError(f"{file} is damaged ({reason}); delete the file and compute or analyze again") from error
 
 
 def read_part(file: Path, table: TableSchema, columns: list[str], condition: pc.Expression | None) -> pa.Table:

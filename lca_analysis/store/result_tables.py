@@ -52,9 +52,7 @@ def _common(name: str, description: str) -> TableSchema:
 
 
 RESULTS_HELPING = _common("results_helping", "An estimate or test of how many parameters help.")
-RESULTS_HURTING = _common(
-    "results_hurting", "An estimate or test of whether a layer, unit or span of training hurts."
-)
+RESULTS_HURTING = _common("results_hurting", "An estimate or test of whether a layer, unit or span of training hurts.")
 RESULTS_OSCILLATION = _common("results_oscillation", "An estimate or test of oscillation or phase lag.")
 RESULTS_SYNCHRONIZATION = _common(
     "results_synchronization", "An estimate or test of moments of learning that layers share."

@@ -320,9 +320,7 @@ class Store:
     ) -> list[tuple[dict[str, str], Path]]:
         """List the partitions that a reader asks for."""
         if split is not None and not table.has_split:
-            raise ArgumentError(
-                f"the table {table.name!r} is kept by run, not by split; leave split={split!r} out"
-            )
+            raise ArgumentError(f"the table {table.name!r} is kept by run, not by split; leave split={split!r} out")
         runs, splits = _as_list(run), _as_list(split)
         chosen = [
             (values, folder)
