@@ -59,9 +59,7 @@ def _iterations(layers: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _units(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
-    index = pd.MultiIndex.from_product(
-        [range(T), names, range(UNITS)], names=["iteration", "layer", "unit"]
-    )
+    index = pd.MultiIndex.from_product([range(T), names, range(UNITS)], names=["iteration", "layer", "unit"])
     times = index.get_level_values("iteration").to_numpy()
     lca = 0.01 * rng.standard_t(3, len(index)) * np.exp(-times / 90) - 0.002
     return pd.DataFrame({"lca": lca}, index=index).reset_index()
@@ -120,7 +118,9 @@ def _peaks(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
     for name in names:
         own = np.unique(np.concatenate([rng.choice(shared, 5, replace=False), rng.choice(T, 15, replace=False)]))
         rows.append(
-            pd.DataFrame({"layer": name, "class": -1, "rank": np.arange(1, len(own) + 1), "iteration": own, "lca": -0.1})
+            pd.DataFrame(
+                {"layer": name, "class": -1, "rank": np.arange(1, len(own) + 1), "iteration": own, "lca": -0.1}
+            )
         )
     return pd.concat(rows)
 
@@ -161,8 +161,8 @@ def write_store(path: Path, layers: int, runs: tuple[str, ...] = ("run",), extra
 
 def _run_row(run: str, layers: int, seed: int) -> pd.DataFrame:
     row = {
-        "run_id": f"{seed:032x}", "path": "made-up", "problem": "mnist_fc", "arguments": "{}", "parameters": 1000 * layers,
-        "tensors": layers, "iterations": T, "optimizer": "SGD", "learning_rate": 0.1, "momentum": 0.9,
+        "run_id": f"{seed:032x}", "path": "made-up", "problem": "mnist_fc", "arguments": "{}",
+        "parameters": 1000 * layers, "tensors": layers, "iterations": T, "optimizer": "SGD", "learning_rate": 0.1, "momentum": 0.9,
         "weight_decay": 0.0, "seed": seed, "group": "made-up", "tags": "{}", "lossless": True, "preset": "small",
         "every": 1, "complete": True, "created": "2024-01-01T00:00:00Z", "versions": '{"torch": "2.13.0"}',
     }  # fmt: skip

@@ -11,7 +11,7 @@ from lca_analysis.report.figures.parameter_helping import (
     plot_parameter_helping,
     plot_parameter_helping_layers,
 )
-from lca_analysis.report.figures.parts import plot_parts
+from lca_analysis.report.figures.parts import figure_parts, plot_part
 from lca_analysis.report.figures.peaks import figure_peaks, plot_coincidence, plot_peaks
 from lca_analysis.report.figures.spectra import figure_spectra, plot_power, plot_spectral_lca
 from lca_analysis.report.figures.synchronization import plot_synchronization
@@ -25,6 +25,7 @@ __all__ = [
     "figure_layers",
     "figure_loss",
     "figure_parameter_helping",
+    "figure_parts",
     "figure_peaks",
     "figure_spectra",
     "figure_units",
@@ -40,7 +41,7 @@ __all__ = [
     "plot_loss",
     "plot_parameter_helping",
     "plot_parameter_helping_layers",
-    "plot_parts",
+    "plot_part",
     "plot_peaks",
     "plot_percent_helping",
     "plot_power",

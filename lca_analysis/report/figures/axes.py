@@ -115,7 +115,7 @@ def add_scale(ax: Axes, label: str, panel_height: float) -> None:
     shrink = min(1.0, SCALE_LENGTH / panel_height)
     picture = ax.images[0] if ax.images else ax.collections[0]
     scale = ax.figure.colorbar(picture, ax=ax, shrink=shrink, aspect=18, pad=0.015, fraction=0.06)
-    scale.outline.set_visible(False)  # type: ignore[operator]
+    scale.outline.set_visible(False)
     scale.set_label(label, fontsize=8)
     scale.ax.tick_params(labelsize=7.5, length=2)
 

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lca_analysis.report.figures.axes import check, label_iterations, layer_order, new_axes, new_figure, short_name
 from lca_analysis.report.figures.style import (
@@ -153,5 +154,7 @@ def _add_depths(figure: Figure, ax: Axes, count: int) -> None:
         ScalarMappable(Normalize(1, count), DEPTH_COLORS), ax=ax, orientation="horizontal",
         location="bottom", fraction=0.05, aspect=40, pad=0.03,
     )  # fmt: skip
-    scale.outline.set_visible(False)  # type: ignore[operator]
+    scale.outline.set_visible(False)
+    scale.locator = MaxNLocator(integer=True, nbins=8)
+    scale.update_ticks()
     scale.set_label("place of the layer, from the input (1) to the output", fontsize=8, color=INK)

@@ -31,7 +31,7 @@ def _label_bins(ax: Axes, rows: pd.DataFrame) -> None:
     """Write powers of ten under the bins that begin a decade, and zero in the middle."""
     nonzero = rows[rows["bin"] != 0]
     # The edge nearer to zero, on either side.
-    inner = np.minimum(nonzero["lower"].abs(), nonzero["upper"].abs())
+    inner = nonzero[["lower", "upper"]].abs().min(axis=1)
     exponents = np.log10(inner.where(inner > 0, 1e-16))
     decades = nonzero[np.isclose(exponents, exponents.round(), atol=1e-6)].assign(power=exponents.round())
     every = max(1, math.ceil(len(decades) / MOST_LABELS))

@@ -85,14 +85,14 @@ def plot_lag(frame: pd.DataFrame, ax: Axes | None = None, momentum: float | None
     size = 5 if len(frame) <= 24 else 3.5
     ax.hlines(places, frame["low"], frame["high"], color=SECOND, linewidth=1.6, alpha=0.6)
     ax.plot(frame["estimate"], places, "o", color=SECOND, markersize=size, label="lag")
+    axis = "lag (iterations)"
     if momentum is not None and 0 <= momentum < 1:
         delay = momentum / (1 - momentum)
         mark_line(ax, delay, f"m/(1−m) = {delay:.3g}", vertical=True)
-        ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1, handlelength=1.6, ncols=1)
-        ax.get_legend().legend_handles[0].set_visible(True)  # type: ignore[union-attr]
+        axis = f"{axis}\ndashed: m/(1−m) = {delay:.3g}"
     label_rows(ax, list(frame["layer"]))
     ax.grid(axis="x")
-    ax.set_xlabel("lag (iterations)")
+    ax.set_xlabel(axis)
     ax.set_title("Lag, with its interval")
     return ax
 

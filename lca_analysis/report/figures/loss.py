@@ -94,11 +94,11 @@ def plot_residual(frame: pd.DataFrame, ax: Axes | None = None, tolerance: float 
     ax = new_axes(ax, 2.0)
     for name, color, rows in _splits(frame):
         shown = rows[rows["residual"].abs() > 0]
-        ax.plot(shown["iteration"], shown["residual"].abs(), ".", color=color, markersize=2.2, label=name)
+        ax.plot(shown["iteration"], shown["residual"].abs(), ".", color=color, markersize=2.6, label=name)
     missed = frame[(frame["status"] == "tolerance") & (frame["residual"].abs() > 0)]
     if len(missed):
-        style = {"color": HURTING, "markersize": 5, "linestyle": "none"}
-        ax.plot(missed["iteration"], missed["residual"].abs(), "x", label="tolerance not met", **style)
+        sizes = missed["residual"].abs()
+        ax.plot(missed["iteration"], sizes, "x", color=HURTING, markersize=4.5, label="tolerance not met")
     for at in frame.loc[frame["status"] == "nonfinite", "iteration"]:
         ax.axvline(at, color=MUTED, linewidth=0.5, alpha=0.5)
     if tolerance is not None and tolerance > 0:
@@ -107,7 +107,7 @@ def plot_residual(frame: pd.DataFrame, ax: Axes | None = None, tolerance: float 
         ax.set_yscale("log")
     label_iterations(ax, frame["iteration"].min(), frame["iteration"].max())
     ax.set_ylabel("|residual| (loss)")
-    ax.legend(ncols=4, markerscale=2, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2)
+    ax.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0.2)
     ax.grid(axis="y")
     return ax
 

@@ -1,24 +1,22 @@
-"""What moved the parameters: each layer's LCA by momentum, weight decay and fresh gradient."""
+"""What moved the parameters: each layer's LCA by fresh gradient, momentum and weight decay."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from lca_analysis.report.figures.axes import check, label_rows, new_axes, rows_height
+from lca_analysis.report.figures.axes import check, label_rows, new_axes, new_figure, rows_height
 from lca_analysis.report.figures.style import INK, sign_color, styled
 
 PARTS = {
-    "lca_gradient": "fresh gradient",
-    "lca_momentum": "momentum carried over",
-    "lca_decay": "weight decay",
+    "lca_gradient": "Fresh gradient",
+    "lca_momentum": "Momentum carried over",
+    "lca_decay": "Weight decay",
 }
-HATCHES = {"lca_gradient": "", "lca_momentum": "////", "lca_decay": "...."}
-THICKNESS = 0.26
 
 
 @styled
-def plot_parts(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw each layer's LCA split by the part of the update that moved it.
+def plot_part(frame: pd.DataFrame, ax: Axes | None = None, part: str = "lca_gradient") -> Axes:
+    """Draw what one part of the updates did to the loss, by layer.
 
     Parameters
     ----------
@@ -27,11 +25,44 @@ def plot_parts(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         layer's LCA).
     ax : Axes, optional
         Where to draw; a new figure without it.
+    part : {"lca_gradient", "lca_momentum", "lca_decay"}
+        Which part.
 
     Returns
     -------
     Axes
-        Three bars a layer, told apart by their hatching; blue ones helped, vermilion ones hurt.
+        One bar a layer; blue ones lowered the loss, vermilion ones raised it.
+
+    Raises
+    ------
+    ArgumentError
+        The frame is empty or lacks a column.
+    """
+    check(frame, "layer", part)
+    ax = new_axes(ax, rows_height(len(frame)))
+    ax.barh(range(len(frame)), frame[part], 0.72, color=[sign_color(value) for value in frame[part]])
+    ax.axvline(0, color=INK, linewidth=0.7)
+    label_rows(ax, list(frame["layer"]))
+    ax.locator_params(axis="x", nbins=4)
+    ax.set_xlabel("LCA (loss)")
+    ax.grid(axis="x")
+    ax.set_title(PARTS[part])
+    return ax
+
+
+@styled
+def figure_parts(frame: pd.DataFrame) -> Figure:
+    """Draw every part of the updates side by side on one scale.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What `plot_part` takes.
+
+    Returns
+    -------
+    Figure
+        Three panels that share both axes.
 
     Raises
     ------
@@ -39,17 +70,9 @@ def plot_parts(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         The frame is empty or lacks a column.
     """
     check(frame, "layer", *PARTS)
-    ax = new_axes(ax, 1.35 * rows_height(len(frame)))
-    places = np.arange(len(frame))
-    for shift, (column, label) in zip((-THICKNESS, 0.0, THICKNESS), PARTS.items(), strict=True):
-        colors = [sign_color(value) for value in frame[column]]
-        bars = ax.barh(places + shift, frame[column], THICKNESS * 0.92, color=colors, label=label)
-        for bar in bars:
-            bar.set(hatch=HATCHES[column], edgecolor="white", linewidth=0)
-    ax.axvline(0, color=INK, linewidth=0.7)
-    label_rows(ax, list(frame["layer"]))
-    ax.set_xlabel("LCA (loss)")
-    ax.grid(axis="x")
-    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.1)
-    ax.set_title("What moved them")
-    return ax
+    figure = new_figure(rows_height(len(frame)) + 0.3)
+    panels = figure.subplots(1, len(PARTS), sharex=True, sharey=True)
+    for ax, part in zip(panels, PARTS, strict=True):
+        plot_part(frame, ax, part)
+        ax.set_ylabel("" if ax is not panels[0] else ax.get_ylabel())
+    return figure

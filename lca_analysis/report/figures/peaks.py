@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -14,9 +15,23 @@ from lca_analysis.report.figures.axes import (
     new_figure,
     rows_height,
 )
-from lca_analysis.report.figures.style import FAINT, MUTED, SECOND, styled
+from lca_analysis.report.figures.style import FAINT, MUTED, SHARE_COLORS, styled
 
-SHARED = 2
+ALONE_SHADE = 0.28
+
+
+def _colors(layers: "pd.Series[int]") -> list[str]:
+    """Give grey for a peak that no other layer shares, and a darker purple the more layers do."""
+    most = max(int(layers.max()), 2)
+    shades = ALONE_SHADE + (1 - ALONE_SHADE) * (layers - 1) / (most - 1)
+    return [MUTED if count < 2 else to_hex(SHARE_COLORS(shade)) for count, shade in zip(layers, shades, strict=True)]
+
+
+def _label_peaks(ax: Axes, iterations: "pd.Series[int]") -> None:
+    """Name the axis of iterations, with a little room beside the first and the last peak."""
+    first, last = iterations.min(), iterations.max()
+    room = max(1.0, 0.012 * (last - first))
+    label_iterations(ax, first - room, last + room)
 
 
 @styled
@@ -34,7 +49,7 @@ def plot_peaks(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        Marks are purple where at least two layers peak in the same iteration, grey where one does.
+        Marks are grey where one layer peaks alone, and a darker purple the more layers peak with it.
 
     Raises
     ------
@@ -45,13 +60,10 @@ def plot_peaks(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     names = layer_order(frame)
     ax = new_axes(ax, rows_height(len(names)))
     rows = frame["layer"].map({name: place for place, name in enumerate(names)})
-    shared = frame["layers"] >= SHARED
     ax.hlines(range(len(names)), frame["iteration"].min(), frame["iteration"].max(), color=FAINT, linewidth=0.5)
-    for chosen, color in ((~shared, MUTED), (shared, SECOND)):
-        at = rows[chosen]
-        ax.vlines(frame.loc[chosen, "iteration"], at - 0.38, at + 0.38, color=color, linewidth=1.1)
+    ax.vlines(frame["iteration"], rows - 0.38, rows + 0.38, color=_colors(frame["layers"]), linewidth=1.2)
     label_rows(ax, names)
-    label_iterations(ax, frame["iteration"].min() - 1, frame["iteration"].max() + 1)
+    _label_peaks(ax, frame["iteration"])
     ax.set_title("Moments of learning by layer")
     return ax
 
@@ -70,7 +82,7 @@ def plot_coincidence(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        One line per iteration with a peak; purple where layers share it.
+        One line per iteration with a peak; grey where one layer has it alone, darker the more layers share it.
 
     Raises
     ------
@@ -80,11 +92,10 @@ def plot_coincidence(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     check(frame, "layer", "iteration", "layers")
     ax = new_axes(ax, 1.6)
     once = frame.drop_duplicates("iteration").sort_values("iteration")
-    colors = [SECOND if count >= SHARED else MUTED for count in once["layers"]]
-    ax.vlines(once["iteration"], 0, once["layers"], color=colors, linewidth=1.1)
+    ax.vlines(once["iteration"], 0, once["layers"], color=_colors(once["layers"]), linewidth=1.2)
     ax.set_ylim(0, once["layers"].max() * 1.08 + 0.2)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
-    label_iterations(ax, frame["iteration"].min() - 1, frame["iteration"].max() + 1)
+    _label_peaks(ax, frame["iteration"])
     ax.set_ylabel("layers")
     ax.grid(axis="y")
     ax.set_title("How many layers peak together")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import CenteredNorm, LogNorm, Normalize
+from matplotlib.colors import CenteredNorm, Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from lca_analysis.report.figures.axes import (
@@ -22,6 +22,7 @@ from lca_analysis.report.figures.style import LCA_COLORS, SHARE_COLORS, styled
 
 COLUMNS = ("layer", "frequency", "power_step", "power_gradient", "lca")
 POWER_SPAN = 1e4
+TICK_GAP = 0.13
 PERIODS = (2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 
 
@@ -39,8 +40,13 @@ def _borders(frequencies: np.ndarray) -> np.ndarray:
 def _label_periods(ax: Axes, borders: np.ndarray, steady: bool) -> None:
     """Label an axis of log frequency by periods, long ones at the left, and the steady part by ∞."""
     lowest, highest = borders[1 if steady else 0], borders[-1]
-    shown = [period for period in PERIODS if lowest <= 1 / period <= highest * 1.001]
-    ticks, labels = [1 / period for period in shown], [f"{period:g}" for period in shown]
+    shown = [period for period in PERIODS if lowest * 1.3 <= 1 / period <= highest * 1.001]
+    gap = TICK_GAP * math.log(borders[-1] / borders[0])
+    kept: list[int] = []
+    for period in shown:
+        if not kept or math.log(period / kept[-1]) >= gap:
+            kept.append(period)
+    ticks, labels = [1 / period for period in kept], [f"{period:g}" for period in kept]
     if steady:
         ticks, labels = [math.sqrt(borders[0] * borders[1]), *ticks], ["∞", *labels]
     ax.set_xscale("log")
@@ -50,15 +56,15 @@ def _label_periods(ax: Axes, borders: np.ndarray, steady: bool) -> None:
     ax.set_xlabel("period (iterations)")
 
 
-def _draw(ax: Axes, frame: pd.DataFrame, matrix: np.ndarray, norm: Normalize, names: list[str], colors) -> None:
+def _draw(ax: Axes, frame: pd.DataFrame, matrix: np.ndarray, norm: Normalize, colors: Colormap) -> None:
     """Draw layers × frequencies on an axis of periods."""
     frequencies = np.sort(frame["frequency"].unique())
     borders = _borders(frequencies)
     ax.pcolormesh(
-        borders, np.arange(len(names) + 1) - 0.5, np.ma.masked_invalid(matrix),
+        borders, np.arange(len(matrix) + 1) - 0.5, np.ma.masked_invalid(matrix),
         cmap=colors, norm=norm, rasterized=True,
     )  # fmt: skip
-    label_rows(ax, names)
+    label_rows(ax, layer_order(frame))
     ax.spines[:].set_visible(False)
     _label_periods(ax, borders, steady=bool(frequencies[0] == 0))
 
@@ -99,8 +105,9 @@ def plot_power(frame: pd.DataFrame, ax: Axes | None = None, of: str = "step") ->
     power = _wide(frame, f"power_{of}")
     peak = np.nanmax(np.where(np.isfinite(power), power, 0.0), axis=1, keepdims=True)
     relative = np.clip(power / np.where(peak > 0, peak, 1.0), 1 / POWER_SPAN, 1.0)
-    _draw(ax, frame, relative, LogNorm(1 / POWER_SPAN, 1.0), names, SHARE_COLORS)
-    ax.set_title(f"Power of the {of}s")
+    faintest = min(float(np.nanmin(relative, initial=1.0)), 0.1)
+    _draw(ax, frame, relative, LogNorm(faintest, 1.0), SHARE_COLORS)
+    ax.set_title(f"Power, {of}s")
     return ax
 
 
@@ -130,7 +137,7 @@ def plot_spectral_lca(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax, rows_height(len(names)))
     values = _wide(frame, "lca")
     largest = np.array([[reach_of(pd.Series(row).dropna())] if np.isfinite(row).any() else [1.0] for row in values])
-    _draw(ax, frame, np.clip(values / largest, -1, 1), CenteredNorm(0, 1), names, LCA_COLORS)
+    _draw(ax, frame, np.clip(values / largest, -1, 1), CenteredNorm(0, 1), LCA_COLORS)
     ax.set_title("Spectral LCA")
     return ax
 

@@ -66,7 +66,7 @@ def style_context() -> AbstractContextManager[None]:
         Matplotlib's defaults with the report's style on top, so that no personal settings leak in; what was
         set before is back when it ends.
     """
-    return style.context(["default", STYLE])  # type: ignore[list-item]
+    return style.context(["default", STYLE])
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:

@@ -1,7 +1,10 @@
 """Neurons and channels over the iterations: when each helped and when it hurt."""
 
+import math
+
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 
@@ -93,7 +96,7 @@ def figure_units(frame: pd.DataFrame) -> Figure:
     rows = [int(frame.loc[frame["layer"] == name, "unit"].nunique()) for name in names]
     heights = [max(count * _unit_height(sum(rows)), 0.15) for count in rows]
     figure = new_figure(0.9 + sum(heights) + 0.04 * len(names))
-    figure.get_layout_engine().set(hspace=0, h_pad=0.02)  # type: ignore[union-attr]
+    figure.set_layout_engine("constrained", hspace=0, h_pad=0.02)
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     norm = _norm(frame)
     for ax, name in zip(panels, names, strict=True):
@@ -102,11 +105,19 @@ def figure_units(frame: pd.DataFrame) -> Figure:
             ax.set_xlabel("")
             ax.tick_params(axis="x", length=0)
     panels[0].set_title("LCA of neurons and channels")
+    _add_scale(figure, list(panels), norm, sum(heights))
+    return figure
+
+
+def _add_scale(figure: Figure, panels: list[Axes], norm: AsinhNorm, height: float) -> None:
+    """Put the shared scale of colours at the right, marked at zero and at two powers of ten on either side."""
+    power = 10.0 ** math.floor(math.log10(norm.vmax or 1.0))
+    marks = [-power, -power / 10, 0.0, power / 10, power]
     scale = figure.colorbar(
-        panels[0].images[0] if panels[0].images else panels[0].collections[0],
-        ax=list(panels), aspect=24, pad=0.015, fraction=0.04, shrink=min(1.0, 2.4 / sum(heights)),
+        ScalarMappable(norm, LCA_COLORS), ax=panels, ticks=marks, format="%g",
+        aspect=24, pad=0.015, fraction=0.04, shrink=min(1.0, 2.4 / height),
     )  # fmt: skip
-    scale.outline.set_visible(False)  # type: ignore[operator]
+    scale.outline.set_visible(False)
+    scale.ax.minorticks_off()
     scale.set_label("LCA (loss)", fontsize=8)
     scale.ax.tick_params(labelsize=7, length=2)
-    return figure
