@@ -58,9 +58,10 @@ def _check_partition(table: TableSchema, columns: dict[str, Any], partition: dic
     """Take the partition's columns out, when they say the same as the partition."""
     for key in table.partitions:
         values = columns.pop(key, partition[key])
-        found = {values} if isinstance(values, str) else set(pd.unique(pd.Series(values)))
-        if found - {partition[key]}:
-            raise ArgumentError(f"table {table.name!r}: the data is of {key} {found}, not {partition[key]!r}")
+        found = [values] if isinstance(values, str) else list(pd.unique(pd.Series(values)))
+        if any(value != partition[key] for value in found):
+            listed = ", ".join(map(repr, found))
+            raise ArgumentError(f"table {table.name!r}: the data is of {key} {listed}, not {partition[key]!r}")
 
 
 def _check_names(table: TableSchema, columns: dict[str, Any]) -> None:

@@ -23,10 +23,3 @@ def parquet_files(folder: Path) -> list[Path]:
         return []
     files = [entry for entry in folder.iterdir() if entry.suffix == ".parquet" and entry.name[0] not in "._"]
     return sorted(files, key=lambda file: ([int(number) for number in re.findall(r"\d+", file.stem)], file.name))
-
-
-def prune(folder: Path, root: Path) -> None:
-    """Remove folders that have become empty, up to the store's."""
-    while folder != root and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent

@@ -82,7 +82,10 @@ def segment(key: str, value: str) -> str:
         raise ArgumentError(f"the {key} must be a string, not {value!r}")
     if not value or "/" in value or value == _NULL:
         raise ArgumentError(f"{value!r} cannot name a {key}; use a non-empty name without '/'")
-    name = f"{key}={quote(value, safe='', errors='surrogatepass')}"
+    try:
+        name = f"{key}={quote(value, safe='')}"
+    except UnicodeEncodeError as error:
+        raise ArgumentError(f"{value!r} cannot name a {key}: it is not valid Unicode") from error
     if len(name) > _LONGEST_NAME:
         raise ArgumentError(f"the {key} name {value[:40]!r}… is too long for a folder; shorten it")
     return name

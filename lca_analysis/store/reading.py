@@ -21,7 +21,7 @@ def readable(file: Path) -> Iterator[pq.ParquetFile]:
     try:
         with pq.ParquetFile(file) as opened:
             yield opened
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         raise
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -12,7 +12,7 @@ import pyarrow as pa
 from lca_analysis.errors import ArgumentError, NotFoundError
 from lca_analysis.store.conform import Data, conform
 from lca_analysis.store.files import make_folders, parquet_bytes, write_atomic
-from lca_analysis.store.folders import parquet_files, partition_folders, prune, subfolders
+from lca_analysis.store.folders import parquet_files, partition_folders, subfolders
 from lca_analysis.store.layout import part_file, partition_folder, segment
 from lca_analysis.store.marker import check_marker, create_marker, has_marker
 from lca_analysis.store.reading import check_columns, condition_of, read_part, to_frame
@@ -273,7 +273,7 @@ class Store:
         chosen = [table for table in map(schema_of, names) if split is None or table.has_split]
         chosen.sort(key=lambda table: list(TABLES).index(table.name), reverse=True)
         if tables is None:
-            shutil.rmtree(self._work_folder(run, split), ignore_errors=True)
+            _remove_folder(self._work_folder(run, split))
         return sum(self._remove_table(table, run, split) for table in chosen)
 
     def work(self, run: str, split: str | None = None) -> Path:
@@ -327,22 +327,24 @@ class Store:
             for values, folder in self._partitions(table)
             if (runs is None or values["run"] in runs) and (splits is None or values["split"] in splits)
         ]
-        for key, names in (("run", runs), ("split", splits)):
-            absent = set(names or []) - {values[key] for values, _ in chosen}
-            if absent:
-                raise self._absent(table, key, sorted(absent))
-        if not chosen:
-            raise NotFoundError(f"{self._no_table(table)}; run: {table.written_by}")
+        self._check_found(table, {"run": runs, "split": splits}, [values for values, _ in chosen])
         return chosen
 
-    def _absent(self, table: TableSchema, key: str, names: list[str]) -> NotFoundError:
-        """Say which runs or splits are not in the table, or not in the store."""
-        self._check_known(key, names, self.runs() if key == "run" else self.splits())
-        return NotFoundError(f"{self._no_table(table)} for {key} {', '.join(names)}; run: {table.written_by}")
-
-    def _no_table(self, table: TableSchema) -> str:
-        """Say that a table is not there, and which are."""
-        return f"{self.path} has no table {table.name!r} (it has {', '.join(self.tables()) or 'none'})"
+    def _check_found(self, table: TableSchema, asked: dict[str, list[str] | None], found: list[dict[str, str]]) -> None:
+        """Raise when the table lacks a run or split that was asked for, or has nothing at all."""
+        for key, names in asked.items():
+            absent = [name for name in names or [] if name not in {values[key] for values in found}]
+            self._check_known(key, absent, self.runs() if key == "run" else self.splits())
+            if absent or names == []:
+                found = []
+        if not found:
+            whose = "".join(
+                f" of {key} {', '.join(names) or '(none)'}" for key, names in asked.items() if names is not None
+            )
+            raise NotFoundError(
+                f"{self.path} has no table {table.name!r}{whose}; write it with: {table.written_by}. "
+                f"Tables there: {', '.join(self.tables()) or 'none'}"
+            )
 
     def _check_known(self, key: str, names: list[str], known: list[str]) -> None:
         """Raise when the store has no such run or split."""
@@ -356,10 +358,14 @@ class Store:
         if split is not None:
             folder = folder / segment("split", split)
         count = sum(len(parquet_files(inner)) for inner in (folder, *subfolders(folder)))
-        if folder.is_dir():
-            shutil.rmtree(folder)
-            prune(folder.parent, self.path)
+        _remove_folder(folder)
         return count
+
+
+def _remove_folder(folder: Path) -> None:
+    """Delete a folder if it is there; those above it stay, since others may be writing into them."""
+    if folder.is_dir():
+        shutil.rmtree(folder)
 
 
 def _as_list(names: str | Sequence[str] | None) -> list[str] | None:
