@@ -76,9 +76,7 @@ class BackgroundWriter:
         """Whether writing has failed, said once."""
         if self._error is None:
             return False
-        message = (
-            f"recording stopped after iteration {self._iteration}: {self._error}; the run is readable up to there"
-        )
+        message = f"recording stopped after iteration {self._iteration}: {self._error}; the run is readable up to there"
         if self._raise:
             raise OSError(message) from self._error
         if not self._told:

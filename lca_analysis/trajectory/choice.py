@@ -47,9 +47,7 @@ def _cost(now: Words, predicted: Words, form: WordFormat) -> float:
     return float(np.log2(zigzag(now - predicted, form).astype(np.float64) + 1.0).sum())
 
 
-def _candidates(
-    now: Words, values: NDArray[Any], before: NDArray[Any], recent: float, form: WordFormat
-) -> set[float]:
+def _candidates(now: Words, values: NDArray[Any], before: NDArray[Any], recent: float, form: WordFormat) -> set[float]:
     """Momenta worth trying: the last one, and the mode of the ratio of this step to the one before."""
     mode = momentum_mode(to_values(from_ordered(now, form), form), values, before)
     return {recent} if mode is None else {recent, mode, round(mode, 3)}

@@ -79,9 +79,7 @@ def _begins_well(file: BinaryIO, size: int, path: str) -> bool:
     return size > len(SEGMENT_MAGIC)
 
 
-def _scan(
-    file: BinaryIO, size: int, path: str, manifest: Manifest
-) -> tuple[list[FrameEntry], list[int], bool, int]:
+def _scan(file: BinaryIO, size: int, path: str, manifest: Manifest) -> tuple[list[FrameEntry], list[int], bool, int]:
     """Walk the frames; gives those of points, their iterations, whether an end mark came, and where it stopped."""
     frames: list[FrameEntry] = []
     iterations: list[int] = []

@@ -43,9 +43,7 @@ class BlockState:
     def predict(self, predictors: list[int], momenta: list[float]) -> Words:
         """Predicted ordered words, by one predictor and one momentum per piece."""
         pieces = self.block.pieces
-        moving = [
-            (piece.place, m) for piece, p, m in zip(pieces, predictors, momenta, strict=True) if p == MOMENTUM
-        ]
+        moving = [(piece.place, m) for piece, p, m in zip(pieces, predictors, momenta, strict=True) if p == MOMENTUM]
         predicted = self.ordered.copy() if len(moving) < len(pieces) else self.ordered
         if moving:
             predicted = self._predict_by_momentum(moving, predicted)

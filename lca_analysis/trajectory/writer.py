@@ -98,9 +98,7 @@ class RunWriter:
             Logged with this point.
         """
         if iteration <= self._iteration:
-            raise ArgumentError(
-                f"iteration {iteration} does not come after {self._iteration}, the last one recorded"
-            )
+            raise ArgumentError(f"iteration {iteration} does not come after {self._iteration}, the last one recorded")
         if self._points == self._manifest.recording.segment_length:
             self._finish_segment()
         kind = KEY if self._file is None else DELTA
