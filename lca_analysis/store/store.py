@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from lca_analysis.errors import ArgumentError, NotFoundError
+from lca_analysis.errors import ArgumentError
+from lca_analysis.store.catalog import Names, check_known, choose, names_of, partitions, tables_of
 from lca_analysis.store.conform import Data, conform
 from lca_analysis.store.files import make_folders, parquet_bytes, write_atomic
-from lca_analysis.store.folders import parquet_files, partition_folders, subfolders
+from lca_analysis.store.folders import parquet_files, subfolders
 from lca_analysis.store.layout import part_file, partition_folder, segment
 from lca_analysis.store.marker import check_marker, create_marker, has_marker
 from lca_analysis.store.reading import check_columns, condition_of, read_part, to_frame
@@ -116,8 +117,8 @@ class Store:
     def table(
         self,
         name: str,
-        run: str | Sequence[str] | None = None,
-        split: str | Sequence[str] | None = None,
+        run: Names = None,
+        split: Names = None,
         columns: Sequence[str] | None = None,
         **filters: Any,
     ) -> pd.DataFrame:
@@ -158,14 +159,14 @@ class Store:
         condition = condition_of(table, {key.removesuffix("_"): value for key, value in filters.items()})
         rows = [
             _with_partition(read_part(file, table, stored, condition), values, wanted)
-            for values, folder in self._chosen(table, run, split)
+            for values, folder in choose(self.path, table, run, split)
             for file in parquet_files(folder)
         ]
         return to_frame(pa.concat_tables(rows, promote_options="permissive"))
 
     def runs(self) -> list[str]:
         """List the names of the runs that have any table."""
-        return sorted({values["run"] for table in TABLES.values() for values, _ in self._partitions(table)})
+        return names_of(self.path, "run")
 
     def splits(self, run: str | None = None) -> list[str]:
         """List the splits of a run, or of all runs.
@@ -186,9 +187,8 @@ class Store:
             There is no such run.
         """
         if run is not None:
-            self._check_known("run", [run], self.runs())
-        found = [values for table in TABLES.values() if table.has_split for values, _ in self._partitions(table)]
-        return sorted({values["split"] for values in found if run in (None, values["run"])})
+            check_known(self.path, "run", [run])
+        return names_of(self.path, "split", run)
 
     def tables(self, run: str | None = None, split: str | None = None) -> list[str]:
         """List the tables that are present.
@@ -203,14 +203,7 @@ class Store:
         list of str
             Their names, in the order of `TABLES`.
         """
-        return [
-            name
-            for name, table in TABLES.items()
-            if any(
-                run in (None, values["run"]) and split in (None, values.get("split"))
-                for values, _ in self._partitions(table)
-            )
-        ]
+        return tables_of(self.path, run, split)
 
     def parts(self, name: str, run: str, split: str | None = None) -> list[str]:
         """List the parts of a table.
@@ -249,8 +242,8 @@ class Store:
         list of (dict, Path)
             The partition's values (``run``, and ``split`` where the table has one) and the file, in order.
         """
-        partitions = self._partitions(schema_of(name))
-        return [(values, file) for values, folder in partitions for file in parquet_files(folder)]
+        found = partitions(self.path, schema_of(name))
+        return [(values, file) for values, folder in found for file in parquet_files(folder)]
 
     def remove(self, run: str, split: str | None = None, tables: Iterable[str] | None = None) -> int:
         """Delete the tables of a run; those that say how it was computed go last.
@@ -304,54 +297,6 @@ class Store:
         """Give the file of a part."""
         return self.path / partition_folder(table, run, split) / part_file(part)
 
-    def _partitions(self, table: TableSchema) -> list[tuple[dict[str, str], Path]]:
-        """List the partitions of a table that hold a part: their values and their folders, in order."""
-        found: list[tuple[dict[str, str], Path]] = [({}, self.path / table.name)]
-        for key in table.partitions:
-            found = [
-                ({**values, key: value}, inner)
-                for values, folder in found
-                for value, inner in partition_folders(key, folder)
-            ]
-        return [(values, folder) for values, folder in found if parquet_files(folder)]
-
-    def _chosen(
-        self, table: TableSchema, run: str | Sequence[str] | None, split: str | Sequence[str] | None
-    ) -> list[tuple[dict[str, str], Path]]:
-        """List the partitions that a reader asks for."""
-        if split is not None and not table.has_split:
-            raise ArgumentError(f"the table {table.name!r} is kept by run, not by split; leave split={split!r} out")
-        runs, splits = _as_list(run), _as_list(split)
-        chosen = [
-            (values, folder)
-            for values, folder in self._partitions(table)
-            if (runs is None or values["run"] in runs) and (splits is None or values["split"] in splits)
-        ]
-        self._check_found(table, {"run": runs, "split": splits}, [values for values, _ in chosen])
-        return chosen
-
-    def _check_found(self, table: TableSchema, asked: dict[str, list[str] | None], found: list[dict[str, str]]) -> None:
-        """Raise when the table lacks a run or split that was asked for, or has nothing at all."""
-        for key, names in asked.items():
-            absent = [name for name in names or [] if name not in {values[key] for values in found}]
-            self._check_known(key, absent, self.runs() if key == "run" else self.splits())
-            if absent or names == []:
-                found = []
-        if not found:
-            whose = "".join(
-                f" of {key} {', '.join(names) or '(none)'}" for key, names in asked.items() if names is not None
-            )
-            raise NotFoundError(
-                f"{self.path} has no table {table.name!r}{whose}; write it with: {table.written_by}. "
-                f"Tables there: {', '.join(self.tables()) or 'none'}"
-            )
-
-    def _check_known(self, key: str, names: list[str], known: list[str]) -> None:
-        """Raise when the store has no such run or split."""
-        for name in names:
-            if name not in known:
-                raise NotFoundError(f"{self.path} has no {key} {name!r}; it has: {', '.join(known) or 'none'}")
-
     def _remove_table(self, table: TableSchema, run: str, split: str | None) -> int:
         """Delete one table's parts of a run or split, and count them."""
         folder = self.path / table.name / segment("run", run)
@@ -366,11 +311,6 @@ def _remove_folder(folder: Path) -> None:
     """Delete a folder if it is there; those above it stay, since others may be writing into them."""
     if folder.is_dir():
         shutil.rmtree(folder)
-
-
-def _as_list(names: str | Sequence[str] | None) -> list[str] | None:
-    """Turn one name into a list of it."""
-    return [names] if isinstance(names, str) else None if names is None else list(names)
 
 
 def _with_partition(rows: pa.Table, values: dict[str, str], columns: list[str]) -> pa.Table:
