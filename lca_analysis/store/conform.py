@@ -114,7 +114,7 @@ def _array(table: TableSchema, field: pa.Field, value: Any, length: int) -> pa.A
 def _raw_array(table: TableSchema, field: pa.Field, value: Any, length: int) -> pa.Array:
     """Turn one column into an Arrow array of the type that it has."""
     if _is_single(value):
-        value = [value] * length
+        value = [value.item() if isinstance(value, np.ndarray) else value] * length
     if isinstance(value, pa.ChunkedArray):
         value = value.combine_chunks()
     if isinstance(value, pa.Array):
