@@ -24,14 +24,31 @@ def render(figure: Figure) -> dict[str, bytes]:
     dict of str to bytes
         The files' contents by suffix, "png" and "svg"; without dates, so that they repeat.
     """
-    metadata: dict[str, dict[str, str | None]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-    files = {}
+    buffer = BytesIO()
     with style_context():
-        for suffix, entries in metadata.items():
-            buffer = BytesIO()
-            figure.savefig(buffer, format=suffix, dpi=PNG_DPI, metadata=entries)
-            files[suffix] = buffer.getvalue()
-    return files
+        figure.savefig(buffer, format="svg", dpi=PNG_DPI, metadata={"Date": None, "Creator": None})
+    return {"png": render_png(figure, PNG_DPI), "svg": buffer.getvalue()}
+
+
+def render_png(figure: Figure, dpi: int) -> bytes:
+    """Render a figure as PNG.
+
+    Parameters
+    ----------
+    figure : Figure
+        What to render.
+    dpi : int
+        Pixels per inch.
+
+    Returns
+    -------
+    bytes
+        The file's contents.
+    """
+    buffer = BytesIO()
+    with style_context():
+        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def write_atomic(path: Path, data: bytes) -> None:

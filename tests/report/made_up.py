@@ -162,7 +162,8 @@ def write_store(path: Path, layers: int, runs: tuple[str, ...] = ("run",), extra
 def _run_row(run: str, layers: int, seed: int) -> pd.DataFrame:
     row = {
         "run_id": f"{seed:032x}", "path": "made-up", "problem": "mnist_fc", "arguments": "{}",
-        "parameters": 1000 * layers, "tensors": layers, "iterations": T, "optimizer": "SGD", "learning_rate": 0.1, "momentum": 0.9,
+        "parameters": 1000 * layers,
+        "tensors": layers, "iterations": T, "optimizer": "SGD", "learning_rate": 0.1, "momentum": 0.9,
         "weight_decay": 0.0, "seed": seed, "group": "made-up", "tags": "{}", "lossless": True, "preset": "small",
         "every": 1, "complete": True, "created": "2024-01-01T00:00:00Z", "versions": '{"torch": "2.13.0"}',
     }  # fmt: skip

@@ -22,7 +22,7 @@ from lca_analysis.report.figures.style import LCA_COLORS, SHARE_COLORS, styled
 
 COLUMNS = ("layer", "frequency", "power_step", "power_gradient", "lca")
 POWER_SPAN = 1e4
-TICK_GAP = 0.13
+TICK_GAP = 0.17
 PERIODS = (2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 
 

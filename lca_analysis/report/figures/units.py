@@ -14,14 +14,15 @@ from lca_analysis.report.figures.axes import (
     label_iterations,
     layer_order,
     new_axes,
-    new_figure,
     reach_of,
     short_name,
 )
-from lca_analysis.report.figures.style import LCA_COLORS, styled
+from lca_analysis.report.figures.style import LCA_COLORS, WIDTH, styled
 
 COLUMNS = ("iteration", "layer", "unit", "lca")
 COLOR_KNEE = 0.05
+PANEL_GAP = 0.045
+SCALE_LENGTH = 2.2
 
 
 def _norm(frame: pd.DataFrame) -> AsinhNorm:
@@ -95,8 +96,7 @@ def figure_units(frame: pd.DataFrame) -> Figure:
     names = layer_order(frame)
     rows = [int(frame.loc[frame["layer"] == name, "unit"].nunique()) for name in names]
     heights = [max(count * _unit_height(sum(rows)), 0.15) for count in rows]
-    figure = new_figure(0.9 + sum(heights) + 0.04 * len(names))
-    figure.set_layout_engine("constrained", hspace=0, h_pad=0.02)
+    figure = _open(names, sum(heights))
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     norm = _norm(frame)
     for ax, name in zip(panels, names, strict=True):
@@ -105,18 +105,29 @@ def figure_units(frame: pd.DataFrame) -> Figure:
             ax.set_xlabel("")
             ax.tick_params(axis="x", length=0)
     panels[0].set_title("LCA of neurons and channels")
-    _add_scale(figure, list(panels), norm, sum(heights))
+    _add_scale(figure, norm, sum(heights))
     return figure
 
 
-def _add_scale(figure: Figure, panels: list[Axes], norm: AsinhNorm, height: float) -> None:
+def _open(names: list[str], height: float) -> Figure:
+    """Open a figure with fixed margins: fitting them to so many panels would take long."""
+    height += PANEL_GAP * len(names)
+    total = height + 0.3 + 0.5
+    left = 0.25 + 0.066 * max(len(short_name(name)) for name in names)
+    figure = Figure(figsize=(WIDTH, total))
+    margins = {"left": left / WIDTH, "right": 1 - 0.85 / WIDTH, "bottom": 0.5 / total, "top": 1 - 0.3 / total}
+    figure.subplots_adjust(**margins, hspace=PANEL_GAP * len(names) / height)
+    return figure
+
+
+def _add_scale(figure: Figure, norm: AsinhNorm, height: float) -> None:
     """Put the shared scale of colours at the right, marked at zero and at two powers of ten on either side."""
     power = 10.0 ** math.floor(math.log10(norm.vmax or 1.0))
     marks = [-power, -power / 10, 0.0, power / 10, power]
-    scale = figure.colorbar(
-        ScalarMappable(norm, LCA_COLORS), ax=panels, ticks=marks, format="%g",
-        aspect=24, pad=0.015, fraction=0.04, shrink=min(1.0, 2.4 / height),
-    )  # fmt: skip
+    size = figure.get_size_inches()
+    length = min(SCALE_LENGTH, height)
+    box = (1 - 0.72 / size[0], 1 - (0.35 + length) / size[1], 0.11 / size[0], length / size[1])
+    scale = figure.colorbar(ScalarMappable(norm, LCA_COLORS), cax=figure.add_axes(box), ticks=marks, format="%g")
     scale.outline.set_visible(False)
     scale.ax.minorticks_off()
     scale.set_label("LCA (loss)", fontsize=8)

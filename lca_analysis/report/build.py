@@ -1,0 +1,149 @@
+"""The report: figures and pages of the runs of a store."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from lca_analysis.errors import NotFoundError
+from lca_analysis.progress import track
+from lca_analysis.report.catalogue import DRAWINGS, Drawing
+from lca_analysis.report.embedding import Picture, embed
+from lca_analysis.report.facts import tiles
+from lca_analysis.report.page import Card, folder_name, make_page, render_index, render_page
+from lca_analysis.report.saving import render, write_atomic
+from lca_analysis.report.sources import Sources
+from lca_analysis.report.statements import statements
+from lca_analysis.store import Store, open_store
+
+RESULTS_PREFIX = "results_"
+
+
+def report(
+    store: Store | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    run: str | None = None,
+    progress: bool | None = None,
+) -> list[Path]:
+    """Draw the figures of every run and write its page.
+
+    Parameters
+    ----------
+    store : Store or path
+        The store, with the results of the analyses.
+    out : path
+        Folder for the report, made where it is missing: ``<out>/<run>/index.html`` and ``<out>/<run>/figures``,
+        and ``<out>/index.html``, which lists the runs, when there are several.
+    run : str, optional
+        Only this run; None reports all.
+    progress : bool, optional
+        True shows a progress bar, False none, None one on a terminal only.
+
+    Returns
+    -------
+    list of Path
+        The page of each run. The same store gives the same files.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run, or a run has no results of the analyses.
+    CorruptError, FormatError
+        A table of the store cannot be read.
+    """
+    store = store if isinstance(store, Store) else open_store(store)
+    chosen = [Sources(store, name) for name in _runs(store, run)]
+    for sources in chosen:
+        _check(sources)
+    several = len(chosen) > 1
+    with track(len(chosen) * len(DRAWINGS), "report", "figure", progress) as bar:
+        pages = [_report_run(sources, Path(out), several, bar.update) for sources in chosen]
+    if several:
+        rows = [(sources.run, tiles(sources)) for sources in chosen]
+        write_atomic(Path(out) / "index.html", render_index(rows))
+    return pages
+
+
+def _runs(store: Store, run: str | None) -> list[str]:
+    """List the runs to report."""
+    known = store.runs()
+    if run is not None and run not in known:
+        raise NotFoundError(f"{store.path} has no run {run!r}; it has: {', '.join(known) or 'none'}")
+    if not known:
+        raise NotFoundError(f"{store.path} has no runs; compute one with: lca compute")
+    return known if run is None else [run]
+
+
+def _check(sources: Sources) -> None:
+    """Raise where a run has not been computed or analyzed."""
+    tables = sources.store.tables(sources.run)
+    for needed, verb in (("runs", "compute"), ("iterations", "compute"), ("layers_index", "compute")):
+        if needed not in tables:
+            raise NotFoundError(
+                f"the run {sources.run!r} in {sources.store.path} has no table {needed!r}; run: lca {verb}"
+            )
+    if not any(name.startswith(RESULTS_PREFIX) for name in tables):
+        raise NotFoundError(
+            f"the run {sources.run!r} in {sources.store.path} has no results to report; run: lca analyze "
+            f"{sources.store.path}"
+        )
+
+
+def _report_run(sources: Sources, out: Path, index: bool, advance: Callable[[int], object]) -> Path:
+    """Write the figures and the page of one run."""
+    folder = out / folder_name(sources.run)
+    plates = [_plate(sources, drawing, advance) for drawing in DRAWINGS]
+    for plate in plates:
+        for suffix, data in plate.files.items():
+            write_atomic(folder / "figures" / f"{plate.drawing.name}.{suffix}", data)
+    page = make_page(sources, _cards(sources, plates), statements(sources, DRAWINGS), index)
+    write_atomic(folder / "index.html", render_page(page))
+    return folder / "index.html"
+
+
+@dataclass(frozen=True)
+class _Plate:
+    """A figure as drawn and rendered, or the reason why there is none."""
+
+    drawing: Drawing
+    figure: Figure | None
+    files: dict[str, bytes]
+    reason: str
+
+
+def _plate(sources: Sources, drawing: Drawing, advance: Callable[[int], object]) -> _Plate:
+    """Draw and render one figure."""
+    try:
+        figure = _draw(sources, drawing)
+    except NotFoundError as error:
+        return _Plate(drawing, None, {}, str(error))
+    finally:
+        advance(1)
+    return _Plate(drawing, figure, render(figure), "")
+
+
+def _draw(sources: Sources, drawing: Drawing) -> Figure:
+    """Draw a figure, or say which of its tables is missing."""
+    for name in drawing.tables:
+        if not sources.has(name, sources.split):
+            raise NotFoundError(f"there is no table {name} for the {sources.split} split")
+    return drawing.draw(sources)
+
+
+def _cards(sources: Sources, plates: list[_Plate]) -> list[Card]:
+    """Lay the figures out for the page."""
+    figures = {plate.drawing.name: plate.figure for plate in plates if plate.figure is not None}
+    files = {plate.drawing.name: plate.files for plate in plates if plate.figure is not None}
+    pictures = embed(figures, files)
+    return [_card(sources, plate, pictures.get(plate.drawing.name)) for plate in plates]
+
+
+def _card(sources: Sources, plate: _Plate, picture: Picture | None) -> Card:
+    """Lay one figure out for the page."""
+    about = plate.drawing
+    if picture is None:
+        return Card(about.name, about.title, about.caption, reason=plate.reason)
+    alt = f"{about.title}, run {sources.run}. {about.caption}"
+    return Card(about.name, about.title, about.caption, alt, picture.source, picture.width, picture.height)
