@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lca_analysis.trajectory.blocks import Block, Piece
 from lca_analysis.trajectory.prediction import (
     MOMENTUM,
     NONE,
@@ -13,58 +14,90 @@ from lca_analysis.trajectory.prediction import (
     subnormals_work,
     to_values,
 )
-from lca_analysis.trajectory.state import BlockState
-from lca_analysis.trajectory.words import WordFormat, Words, from_ordered, to_ordered, zigzag
+from lca_analysis.trajectory.state import BlockState, Recent
+from lca_analysis.trajectory.words import Words, from_ordered, to_ordered, zigzag
 
-SAMPLE = 1024  # elements of a tensor that the choice looks at
-
-
-def choose_predictors(state: BlockState, ordered: Words, last: list[float]) -> tuple[list[int], list[float]]:
-    """Cheapest predictor and momentum of every piece, on a sample; `last` are the momenta of the frame before."""
-    form = state.block.form
-    floats = form.kind != "integer" and subnormals_work()
-    predictors, momenta = [], []
-    for piece, recent in zip(state.block.pieces, last, strict=True):
-        stride = max(1, piece.size // SAMPLE) | 1  # odd, so as not to look at one column of a matrix only
-        now = ordered[piece.place][::stride]
-        values, before, last_ordered, ordered_before = state.steps(piece.place, stride)
-        costs = {
-            (NONE, recent): _cost(now, last_ordered, form),
-            (STEP, recent): _cost(now, last_ordered + (last_ordered - ordered_before), form),
-        }
-        if floats:
-            for momentum in _candidates(now, values, before, recent, form):
-                words = momentum_prediction(values, before, [(slice(None), momentum)], form)
-                costs[MOMENTUM, momentum] = _cost(now, to_ordered(words, form), form)
-        predictor, momentum = min(costs, key=costs.__getitem__)
-        predictors.append(predictor)
-        momenta.append(momentum)
-    return predictors, momenta
+SAMPLE = 1024  # elements of a piece that the choice looks at
+SHARP = 4096  # units in the last place that a step must have for a sharp ratio, in dtypes that are that fine
 
 
-def _cost(now: Words, predicted: Words, form: WordFormat) -> float:
-    """Bits that the residuals need, roughly."""
-    return float(np.log2(zigzag(now - predicted, form).astype(np.float64) + 1.0).sum())
+class PredictorChoice:
+    """Chooses the cheapest predictor of each piece of a block, frame by frame, on a fixed sample of it.
+
+    The momentum of a whole block is estimated anew in every frame, since optimizers with bias correction drift;
+    that of one piece alone in turn, since layers may have optimizers of their own. What a piece had before stays
+    a candidate.
+    """
+
+    def __init__(self, block: Block) -> None:
+        self._form = block.form
+        self._floats = block.form.kind != "integer"
+        drawn = [_sample(piece) for piece in block.pieces]
+        self._indices = np.concatenate(drawn)
+        self._ends = np.cumsum([len(indices) for indices in drawn])
+        self._starts = self._ends - [len(indices) for indices in drawn]
+        self._places = [slice(a, b) for a, b in zip(self._starts.tolist(), self._ends.tolist(), strict=True)]
+        self._momenta = [0.0] * len(drawn)
+        self._turn = 0
+
+    def choose(self, state: BlockState, ordered: Words) -> tuple[list[int], list[float]]:
+        """Predictor and momentum of every piece for the point `ordered` that follows the state."""
+        now, recent = ordered.take(self._indices), state.sample(self._indices)
+        tries = [(NONE, self._momenta), (STEP, self._momenta)]
+        costs = [
+            self._costs(now, recent.ordered),
+            self._costs(now, recent.ordered + (recent.ordered - recent.ordered_before)),
+        ]
+        if self._floats and subnormals_work():
+            for momenta in self._candidates(now, recent):
+                tries.append((MOMENTUM, momenta))
+                places = list(zip(self._places, momenta, strict=True))
+                words = momentum_prediction(recent.values, recent.values_before, places, self._form)
+                costs.append(self._costs(now, to_ordered(words, self._form)))
+        best = np.argmin(costs, axis=0).tolist()
+        self._momenta = [tries[row][1][piece] for piece, row in enumerate(best)]
+        return [tries[row][0] for row in best], self._momenta
+
+    def _costs(self, now: Words, predicted: Words) -> NDArray[np.float64]:
+        """Bits that the residuals of each piece's sample need, roughly."""
+        bits = np.log2(zigzag(now - predicted, self._form).astype(np.float64) + 1.0)
+        return np.add.reduceat(bits, self._starts)
+
+    def _candidates(self, now: Words, recent: Recent) -> list[list[float]]:
+        """Momenta worth trying: the last ones, the block's mode, plain and rounded, and that of one piece."""
+        values = to_values(from_ordered(now, self._form), self._form)
+        pieces = len(self._momenta)
+        candidates = [self._momenta]
+        mode = momentum_mode(values, recent)
+        if mode is not None:
+            candidates += [[mode] * pieces, [round(mode, 3)] * pieces]
+        if pieces > 1:
+            self._turn = (self._turn + 1) % pieces
+            place = self._places[self._turn]
+            own = momentum_mode(values[place], Recent(*(part[place] for part in recent)))
+            if own is not None:
+                candidates.append([*self._momenta[: self._turn], own, *self._momenta[self._turn + 1 :]])
+        return candidates
 
 
-def _candidates(now: Words, values: NDArray[Any], before: NDArray[Any], recent: float, form: WordFormat) -> set[float]:
-    """Momenta worth trying: the last one, and the mode of the ratio of this step to the one before."""
-    mode = momentum_mode(to_values(from_ordered(now, form), form), values, before)
-    return {recent} if mode is None else {recent, mode, round(mode, 3)}
+def _sample(piece: Piece) -> NDArray[np.intp]:
+    """At most about SAMPLE places of a piece; by an odd stride, so as not to see one column of a matrix only."""
+    return np.arange(piece.offset, piece.offset + piece.size, max(1, piece.size // SAMPLE) | 1)
 
 
-def momentum_mode(now: NDArray[Any], values: NDArray[Any], before: NDArray[Any]) -> float | None:
-    """Mode of (w − v) / (v − u) over the elements with the larger steps; None without any.
+def momentum_mode(values: NDArray[Any], recent: Recent) -> float | None:
+    """Mode of (w − v) / (v − u) over the elements whose last step v − u is sharp; None without any.
 
     A parameter whose gradient is zero moves by momentum alone, so its ratio is the optimizer's momentum; the
-    others scatter. The mode is the median of the narrowest window that holds a sixteenth of the ratios.
+    others scatter. The mode is the median of the narrowest window that holds a sixteenth of the ratios. A step of
+    few units in the last place has a ratio rounded to almost anything, and does not count.
     """
     with np.errstate(all="ignore"):
-        step = values.astype(np.float64) - before
-        ratio = (now.astype(np.float64) - values) / step
-    large = np.abs(step)
-    usable = np.isfinite(ratio) & (np.abs(ratio) < 2.0)
-    usable &= large >= np.median(large[usable]) if usable.any() else False
+        ratio = values.astype(np.float64) - recent.values
+        ratio /= recent.values.astype(np.float64) - recent.values_before
+        usable = np.abs(ratio) < 2.0  # neither NaN nor infinite
+    units = np.maximum(recent.ordered, recent.ordered_before) - np.minimum(recent.ordered, recent.ordered_before)
+    usable &= units >= min(SHARP, np.median(units[usable])) if usable.any() else False
     ratios = np.sort(ratio[usable])
     if ratios.size < 4:
         return None

@@ -1,5 +1,6 @@
 """Arrays of unsigned words to bytes and back, by pcodec; with and without classes."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -10,19 +11,22 @@ from pcodec import standalone
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.words import Words
 
-SMALLEST_CLASS = 256  # a class with fewer words is coded with the next one: a stream has a fixed cost
-
-# Words of a class come in no order that a delta could use; trying one would only cost time.
-_CONFIG = pcodec.ChunkConfig(
-    compression_level=8,
-    mode_spec=pcodec.ModeSpec.classic(),
-    delta_spec=pcodec.DeltaSpec.no_op(),
-)
+SMALLEST_CLASS = 2048  # part of the format; a stream has a fixed cost, so a smaller class joins the next
 
 
-def compress(words: Words) -> bytes:
+@cache
+def _config(level: int) -> pcodec.ChunkConfig:
+    """Settings of a level; the words come in no order that a delta could use, so none is tried."""
+    return pcodec.ChunkConfig(
+        compression_level=level,
+        mode_spec=pcodec.ModeSpec.classic(),
+        delta_spec=pcodec.DeltaSpec.no_op(),
+    )
+
+
+def compress(words: Words, level: int) -> bytes:
     """Compress flat words; none at all become no bytes."""
-    return standalone.simple_compress(words, _CONFIG) if words.size else b""
+    return standalone.simple_compress(words, _config(level)) if words.size else b""
 
 
 def decompress_into(data: bytes, words: Words) -> None:

@@ -1,11 +1,12 @@
 """What encoder and decoder both know of a block: its last two points and how large residuals were."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lca_analysis.trajectory.blocks import Block
+from lca_analysis.trajectory.entropy import sort_by_class
 from lca_analysis.trajectory.prediction import (
     MOMENTUM,
     STEP,
@@ -19,7 +20,16 @@ from lca_analysis.trajectory.words import Words, from_ordered, to_ordered
 _FIRST_EXPONENT = 127 - 3
 CLASSES = 18
 _CLASS_OF_EXPONENT = np.clip(np.arange(256) - _FIRST_EXPONENT + 1, 0, CLASSES - 1).astype(np.uint8)
-_DECAY = np.float32(0.75)
+_DECAY, _FRESH = np.float32(0.8125), np.float32(0.1875)  # exact, like their products with powers of two
+
+
+class Recent(NamedTuple):
+    """Some elements of the last two points: as numbers, and as words in numeric order."""
+
+    values: NDArray[Any]
+    values_before: NDArray[Any]
+    ordered: Words
+    ordered_before: Words
 
 
 class BlockState:
@@ -29,6 +39,10 @@ class BlockState:
     ----------
     words, ordered : ndarray[size] unsigned
         The last point, as stored and in numeric order.
+    order : ndarray[size] intp
+        Places of the words sorted by class, as of the last `sort`.
+    ends : list of int
+        Ends of the streams in that order.
     """
 
     def __init__(self, block: Block, words: Words) -> None:
@@ -39,6 +53,8 @@ class BlockState:
         self._values = to_values(words, block.form)
         self._values_before = self._values
         self._mean = np.zeros(block.size, dtype=np.float32)
+        self.order: NDArray[np.intp] = np.arange(block.size)
+        self.ends = [block.size]
 
     def predict(self, predictors: list[int], momenta: list[float]) -> Words:
         """Predicted ordered words, by one predictor and one momentum per piece."""
@@ -74,27 +90,27 @@ class BlockState:
         predicted[place] += self.ordered[place]
         predicted[place] -= self._ordered_before[place]
 
-    def classes(self) -> NDArray[np.uint8]:
-        """Class of every word, by the exponent of its running mean residual."""
+    def sort(self) -> None:
+        """Sort the words anew by the exponent of their running mean residual; the order then stays."""
         exponent = self._mean.view(np.uint32) >> np.uint32(23)
-        return _CLASS_OF_EXPONENT[exponent]
+        self.order, self.ends = sort_by_class(_CLASS_OF_EXPONENT.take(exponent), CLASSES)
 
     def advance(self, ordered: Words, folded: Words, words: Words | None = None) -> None:
         """Move on to the next point, whose folded residuals were `folded`."""
         form = self.block.form
         self._mean *= _DECAY
         fresh = folded.astype(np.float32)
-        fresh *= np.float32(0.25)
+        fresh *= _FRESH
         self._mean += fresh
         self._ordered_before, self.ordered = self.ordered, ordered
         self.words = from_ordered(ordered, form) if words is None else words
         self._values_before, self._values = self._values, to_values(self.words, form)
 
-    def steps(self, place: slice, stride: int) -> tuple[NDArray[Any], NDArray[Any], Words, Words]:
-        """Every stride-th value of the last two points of a stretch, and their ordered words."""
-        return (
-            self._values[place][::stride],
-            self._values_before[place][::stride],
-            self.ordered[place][::stride],
-            self._ordered_before[place][::stride],
+    def sample(self, indices: NDArray[np.intp]) -> Recent:
+        """Take some elements of the last two points."""
+        return Recent(
+            self._values.take(indices),
+            self._values_before.take(indices),
+            self.ordered.take(indices),
+            self._ordered_before.take(indices),
         )
