@@ -1,6 +1,7 @@
 """The allocation engine: gradients over whole splits, quadrature, reducers, scheduling, resume."""
 
-from lca_analysis.allocation.compute import Execution, compute
+from lca_analysis.allocation.compute import compute
+from lca_analysis.allocation.execution import Execution
 from lca_analysis.allocation.options import ComputeOptions
 from lca_analysis.allocation.quadrature import RULES, QuadratureRule
 from lca_analysis.allocation.summary import SplitSummary, Summary

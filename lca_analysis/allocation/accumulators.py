@@ -1,7 +1,6 @@
 """Sums over iterations per parameter, and histograms per layer: what grows with K, never with time."""
 
 import io
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +11,18 @@ from numpy.typing import NDArray
 from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.step import AllocatedStep
 from lca_analysis.errors import CorruptError
-from lca_analysis.store import BINS
+from lca_analysis.store import BINS, bin_edges
+from lca_analysis.store.files import write_atomic
 
-_BINS_PER_DECADE, _FIRST_DECADE = 8, -16
 _WIDTH = 2 * BINS + 1
+_SUMS = ("helping", "hurting", "n_helping", "n_hurting", "step_flips", "gradient_flips", "counts", "sums")
+_BY_PARAMETER = {
+    torch.float64: ("helping", "hurting"),
+    torch.int32: ("n_helping", "n_hurting", "step_flips", "gradient_flips"),
+    torch.int8: ("first_step", "last_step", "first_gradient", "last_gradient"),
+}
+_LOWER, _UPPER = (torch.from_numpy(edges) for edges in bin_edges(range(BINS + 1)))
+_PER_DECADE, _FIRST = 8, -16  # a first guess only: the edges decide
 
 
 @dataclass
@@ -50,12 +57,11 @@ class Accumulators:
     @classmethod
     def zeros(cls, layout: Layout) -> "Accumulators":
         """Begin with nothing."""
-        size, layers = layout.size, len(layout.layers)
-        double = [torch.zeros(size, dtype=torch.float64) for _ in range(2)]
-        whole = [torch.zeros(size, dtype=torch.int32) for _ in range(4)]
-        signs = [torch.zeros(size, dtype=torch.int8) for _ in range(4)]
-        counts = torch.zeros(layers, _WIDTH, dtype=torch.int64)
-        return cls(*double, *whole, *signs, counts, torch.zeros(layers, _WIDTH, dtype=torch.float64))
+        kinds = {name: kind for kind, names in _BY_PARAMETER.items() for name in names}
+        vectors = {name: torch.zeros(layout.size, dtype=kind) for name, kind in kinds.items()}
+        bins = len(layout.layers), _WIDTH
+        counts, sums = torch.zeros(bins, dtype=torch.int64), torch.zeros(bins, dtype=torch.float64)
+        return cls(**vectors, counts=counts, sums=sums)
 
     def add(self, step: AllocatedStep, layout: Layout) -> None:
         """Take in one step."""
@@ -70,16 +76,7 @@ class Accumulators:
 
     def merge(self, later: "Accumulators") -> None:
         """Take in the sums of the range that follows."""
-        for name in (
-            "helping",
-            "hurting",
-            "n_helping",
-            "n_hurting",
-            "step_flips",
-            "gradient_flips",
-            "counts",
-            "sums",
-        ):
+        for name in _SUMS:
             getattr(self, name).add_(getattr(later, name))
         _join_signs(self.last_step, later.first_step, later.last_step, self.step_flips)
         _join_signs(self.last_gradient, later.first_gradient, later.last_gradient, self.gradient_flips)
@@ -90,8 +87,7 @@ class Accumulators:
     def _add_histogram(self, lca: torch.Tensor, layout: Layout) -> None:
         """Count the values of each layer by bin."""
         numbers = bin_of(lca) + BINS
-        for place in layout.places:
-            row = layout.layers.index(place.tensor.layer)
+        for place, row in zip(layout.places, layout.layer_numbers, strict=True):
             here = numbers[place.slice]
             self.counts[row] += torch.bincount(here, minlength=_WIDTH)
             self.sums[row] += torch.bincount(here, lca[place.slice].double(), minlength=_WIDTH)
@@ -100,9 +96,7 @@ class Accumulators:
         """Write to a file, whole or not at all."""
         buffer = io.BytesIO()
         np.savez(buffer, **{name: tensor.numpy() for name, tensor in vars(self).items()})
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        temporary.write_bytes(buffer.getvalue())
-        temporary.replace(path)
+        write_atomic(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> "Accumulators":
@@ -130,9 +124,12 @@ class Accumulators:
 
 
 def bin_of(values: torch.Tensor) -> torch.Tensor:
-    """Signed-logarithmic bin of every value, as `lca_analysis.store.bin_numbers` defines them, by one logarithm."""
-    magnitude = torch.log10(values.abs().double()).sub_(_FIRST_DECADE).mul_(_BINS_PER_DECADE).floor_().add_(1)
-    return magnitude.clamp_(1, BINS).mul_(values.sign()).nan_to_num_(0.0).long()
+    """Signed-logarithmic bin of every finite value, as `lca_analysis.store.bin_numbers` gives it, without a search."""
+    magnitude = values.abs().double()
+    guess = torch.log10(magnitude).sub_(_FIRST).mul_(_PER_DECADE).floor_().add_(1).clamp_(1, BINS).long()
+    # Rounding can put a value beside an edge into the neighbouring bin.
+    guess += (magnitude >= _UPPER[guess]).long() - (magnitude < _LOWER[guess]).long()
+    return guess.clamp_(1, BINS).mul_(values.sign().long())
 
 
 def _add_signs(values: torch.Tensor, first: torch.Tensor, last: torch.Tensor, flips: torch.Tensor) -> None:

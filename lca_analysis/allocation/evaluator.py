@@ -1,22 +1,19 @@
 """The loss of a whole split and its gradient, at any point of parameter space."""
 
-import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
-from lca_analysis.allocation.layout import Layout, lay_out_parameters
-from lca_analysis.allocation.matching import match_parameters
+from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
-from lca_analysis.trajectory import Run, bfloat16_to_float32
 
-_TRACKING = nn.modules.batchnorm._NormBase
+# Measured: chunks whose activations fit the cache are up to twice as fast as large ones.
+_CONVOLUTION_CHUNK, _LARGEST_CHUNK = 125, 2000
+_PLANAR = (nn.Conv2d, nn.ConvTranspose2d)
+_CONVOLUTIONS = (*_PLANAR, nn.Conv1d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose3d)
 
 
 @contextmanager
@@ -30,77 +27,60 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class SplitLoss:
-    """L(θ) over a whole split, and ∂L/∂θ.
+def chunk_size(model: nn.Module, batch_size: int) -> int:
+    """Examples that are evaluated together.
 
-    The model is a copy whose parameters are stretches of one flat vector, and their gradients of another. A split is
-    evaluated in chunks of the problem's batch size; every example counts once, in the last chunk too. Modules are in
-    evaluation mode (no dropout), except that in "batch" mode batch norm takes the statistics of the chunk and leaves
-    its running statistics alone.
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model.
+    batch_size : int
+        The problem's.
+
+    Returns
+    -------
+    int
+        Exactly the batch size where batch norm makes it a part of the loss; elsewhere at most so many, and no more
+        than is fast.
+    """
+    modules = list(model.modules())
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in modules):
+        return batch_size
+    convolves = any(isinstance(module, _CONVOLUTIONS) for module in modules)
+    return min(batch_size, _CONVOLUTION_CHUNK if convolves else _LARGEST_CHUNK)
+
+
+class SplitLoss:
+    """L(θ) over a whole split, and ∂L/∂θ: the mean over all examples, each counted once, in the last chunk too.
 
     Parameters
     ----------
     problem : Problem
-        Model, loss and data; the model is copied.
+        Loss and data.
     split : str
         Name of the split.
-    run : Run
-        Whose parameters are matched.
-    match : str
-        "name" or "order".
+    model : FlatModel
+        The problem's model.
 
     Attributes
     ----------
-    layout : Layout
-        Where each tensor lies in the flat vector.
-    dtype : torch.dtype
-        float64 when a recorded parameter is, else float32 (half precision is computed in float32).
     examples : int
         Examples of the split.
     evaluations : int
         Gradients computed so far.
     """
 
-    def __init__(self, problem: Problem, split: str, run: Run, match: str = "name") -> None:
-        self.layout: Layout = lay_out_parameters(run.parameters)
-        double = any(tensor.dtype == "float64" for tensor in run.parameters)
-        self.dtype = torch.float64 if double else torch.float32
+    def __init__(self, problem: Problem, split: str, model: FlatModel) -> None:
         self.evaluations = 0
         self._split = split
         self._loss = problem.loss
-        self._model = copy.deepcopy(problem.model).to(self.dtype)
-        _set_modes(self._model, problem.normalization)
-        pairs = match_parameters(run, self._model, match)
-        self._weights = torch.zeros(self.layout.size, dtype=self.dtype)
-        self._gradient = torch.zeros(self.layout.size, dtype=self.dtype)
-        self._attach([parameter for _, parameter in pairs])
-        inputs, targets = problem.split(split)
-        self.examples = len(inputs)
-        inputs = inputs.to(self.dtype) if inputs.is_floating_point() else inputs
-        if inputs.dim() == 4:
-            # Convolutions are about twice as fast over channels-last images.
+        self._model = model
+        inputs, targets = (self._prepared(part) for part in problem.split(split))
+        if _takes_channels_last(model.module, inputs):
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        size = problem.batch_size
-        self._chunks = list(zip(inputs.split(size), targets.split(size), strict=True))
-
-    def flatten(self, weights: Mapping[str, NDArray[Any]]) -> torch.Tensor:
-        """Make the flat vector of recorded tensors.
-
-        Parameters
-        ----------
-        weights : mapping of str to ndarray
-            Recorded tensors by name; bfloat16 as uint16 words.
-
-        Returns
-        -------
-        Tensor[K]
-            A new vector.
-        """
-        flat = np.empty(self.layout.size, np.float64 if self.dtype is torch.float64 else np.float32)
-        for place in self.layout.places:
-            values = weights[place.tensor.name].reshape(-1)
-            flat[place.slice] = bfloat16_to_float32(values) if place.tensor.dtype == "bfloat16" else values
-        return torch.from_numpy(flat)
+        self.examples = len(inputs)
+        size = chunk_size(model.module, problem.batch_size)
+        self._chunks = [(inputs[n : n + size], targets[n : n + size]) for n in range(0, self.examples, size)]
 
     def loss(self, weights: torch.Tensor) -> float:
         """Compute the mean loss, without a gradient.
@@ -115,7 +95,7 @@ class SplitLoss:
         float
             Mean over all examples, summed in float64.
         """
-        self._weights.copy_(weights)
+        self._model.weights.copy_(weights)
         with torch.no_grad():
             return sum(float(self._values(*chunk).sum(dtype=torch.float64)) for chunk in self._chunks) / self.examples
 
@@ -135,20 +115,26 @@ class SplitLoss:
             A new vector; zero where a parameter does not matter.
         """
         self.evaluations += 1
-        self._weights.copy_(weights)
-        self._gradient.zero_()
+        self._model.weights.copy_(weights)
+        self._model.gradient.zero_()
         total = 0.0
-        for inputs, targets in self._chunks:
-            values = self._values(inputs, targets)
-            if values.requires_grad:
-                torch.autograd.backward(values.sum() / self.examples)
-            total += float(values.detach().sum(dtype=torch.float64))
-        return total / self.examples, self._gradient.clone()
+        with torch.enable_grad():
+            for inputs, targets in self._chunks:
+                values = self._values(inputs, targets)
+                if values.requires_grad:
+                    torch.autograd.backward(values.sum() / self.examples)
+                total += float(values.detach().sum(dtype=torch.float64))
+        return total / self.examples, self._model.gradient.clone()
+
+    def _prepared(self, part: torch.Tensor) -> torch.Tensor:
+        """Bring inputs or targets to the processor and the working precision, in memory that torch has aligned."""
+        plain = part.detach().to("cpu")
+        return plain.to(self._model.dtype, copy=True) if plain.is_floating_point() else plain.clone()
 
     def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Compute the loss of every example of a chunk."""
         try:
-            values = self._loss(self._model(inputs), targets)
+            values = self._loss(self._model.module(inputs), targets)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             reason = " ".join(str(error).split())
             raise MismatchError(f"the model or the loss fails on split {self._split!r}: {reason}") from error
@@ -159,26 +145,14 @@ class SplitLoss:
             )
         return values
 
-    def _attach(self, parameters: list[nn.Parameter]) -> None:
-        """Make each parameter and its gradient a stretch of the flat vectors."""
-        for place, parameter in zip(self.layout.places, parameters, strict=True):
-            parameter.data = self._weights[place.slice].view(place.tensor.shape)
-            # Frozen parameters too: LCA asks for the path and the gradient, not for who was trained.
-            parameter.requires_grad_(True)
-            parameter.grad = self._gradient[place.slice].view(place.tensor.shape)
 
-
-def _set_modes(model: nn.Module, normalization: str) -> None:
-    """Put a model in evaluation mode, with batch norm as asked."""
-    model.eval()
-    tracking = [module for module in model.modules() if isinstance(module, _TRACKING) and module.track_running_stats]
-    if tracking and normalization == "eval":
-        raise MismatchError(
-            "the model has running statistics, which change between checkpoints too, so that in 'eval' normalization "
-            "the parameters alone do not account for the loss; use normalization='batch'"
-        )
-    for module in model.modules():
-        if isinstance(module, _TRACKING):
-            module.train()
-            module.track_running_stats = False
-            module.running_mean = module.running_var = module.num_batches_tracked = None
+def _takes_channels_last(model: nn.Module, inputs: torch.Tensor) -> bool:
+    """Whether images may lie in memory channels last, in which convolutions are faster; `view` can forbid it."""
+    if inputs.dim() != 4 or not any(isinstance(module, _PLANAR) for module in model.modules()):
+        return False
+    try:
+        with torch.no_grad():
+            model(inputs[:2].contiguous(memory_format=torch.channels_last))
+    except (RuntimeError, ValueError):
+        return False
+    return True

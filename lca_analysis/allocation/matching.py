@@ -6,7 +6,7 @@ from lca_analysis.errors import ArgumentError, MismatchError
 from lca_analysis.trajectory import Run, TensorInfo
 
 
-def match_parameters(run: Run, model: nn.Module, match: str = "name") -> list[tuple[TensorInfo, nn.Parameter]]:
+def match_parameters(run: Run, model: nn.Module, match: str = "name") -> list[str]:
     """Pair the run's parameters with the model's.
 
     Parameters
@@ -20,8 +20,8 @@ def match_parameters(run: Run, model: nn.Module, match: str = "name") -> list[tu
 
     Returns
     -------
-    list of (TensorInfo, Parameter)
-        In the run's order.
+    list of str
+        The model's name of each recorded parameter, in the run's order.
 
     Raises
     ------
@@ -32,43 +32,57 @@ def match_parameters(run: Run, model: nn.Module, match: str = "name") -> list[tu
     """
     recorded, known = run.parameters, dict(model.named_parameters())
     if match == "order":
-        pairs = _by_order(run, recorded, known)
+        names = _by_order(run, recorded, list(known))
     elif match == "name":
-        pairs = _by_name(run, recorded, known)
+        names = _by_name(run, recorded, list(known))
     else:
         raise ArgumentError(f'match must be "name" or "order", not {match!r}')
-    for tensor, parameter in pairs:
-        if tuple(parameter.shape) != tensor.shape:
-            raise MismatchError(
-                f"{run.path}: tensor {tensor.name!r} was recorded with shape {tensor.shape}, but the problem's "
-                f"model has {tuple(parameter.shape)}: it is another model"
-            )
-    return pairs
+    for tensor, name in zip(recorded, names, strict=True):
+        _check(run, tensor, known[name])
+    return names
 
 
-def _by_name(
-    run: Run, recorded: list[TensorInfo], known: dict[str, nn.Parameter]
-) -> list[tuple[TensorInfo, nn.Parameter]]:
+def _by_name(run: Run, recorded: list[TensorInfo], known: list[str]) -> list[str]:
     """Pair by equal names, none left over on either side."""
-    names = {tensor.name for tensor in recorded}
-    for tensor in recorded:
-        if tensor.name not in known:
+    names = [tensor.name for tensor in recorded]
+    for name in names:
+        if name not in known:
             raise MismatchError(
-                f"{run.path}: tensor {tensor.name!r} was recorded, but the problem's model has no parameter of this "
-                f'name (it has {", ".join(list(known)[:6])} …); match by "order" if only names differ'
+                f"{run.path}: tensor {name!r} was recorded, but the problem's model has no parameter of this name "
+                f'(it has {_listed(known)}); use match="order" if only the names differ'
             )
     for name in known:
         if name not in names:
-            raise MismatchError(f"{run.path}: the problem's model has a parameter {name!r} that was not recorded")
-    return [(tensor, known[tensor.name]) for tensor in recorded]
+            raise MismatchError(
+                f"{run.path}: the problem's model has a parameter {name!r} that was not recorded "
+                f"(recorded were {_listed(names)}): it is another model"
+            )
+    return names
 
 
-def _by_order(
-    run: Run, recorded: list[TensorInfo], known: dict[str, nn.Parameter]
-) -> list[tuple[TensorInfo, nn.Parameter]]:
+def _by_order(run: Run, recorded: list[TensorInfo], known: list[str]) -> list[str]:
     """Pair by position."""
     if len(recorded) != len(known):
         raise MismatchError(
             f"{run.path}: {len(recorded)} parameters were recorded, but the problem's model has {len(known)}"
         )
-    return list(zip(recorded, known.values(), strict=True))
+    return known
+
+
+def _check(run: Run, tensor: TensorInfo, parameter: nn.Parameter) -> None:
+    """Raise unless a parameter can take the recorded values."""
+    if tuple(parameter.shape) != tensor.shape:
+        raise MismatchError(
+            f"{run.path}: tensor {tensor.name!r} was recorded with shape {tensor.shape}, but the problem's "
+            f"model has {tuple(parameter.shape)}: it is another model"
+        )
+    if not parameter.is_floating_point() or "float" not in tensor.dtype:
+        raise MismatchError(
+            f"{run.path}: tensor {tensor.name!r} is {tensor.dtype} ({parameter.dtype} in the problem's model); a loss "
+            "change can be allocated to floating-point parameters only"
+        )
+
+
+def _listed(names: list[str], most: int = 6) -> str:
+    """List names, the first few of many."""
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

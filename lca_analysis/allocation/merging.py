@@ -1,6 +1,5 @@
 """Joining the sums of iteration ranges, in order, into the tables over all iterations."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,12 @@ from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.ranges import RangeJob
 from lca_analysis.store import BINS, Store, bin_edges
 
-_MERGED = re.compile(r"merged-(\d{10})\.npz")
-
 
 class RangeMerger:
-    """Joins ranges as far as they are there without a gap; what is joined is dropped.
+    """Joins full ranges as far as they are there without a gap; what is joined is dropped.
 
     Ranges are always joined one by one from the first on, so that the sums do not depend on which worker was faster.
+    A last range of less than the full length is joined in the tables only, since it changes when the run grows.
 
     Parameters
     ----------
@@ -32,52 +30,59 @@ class RangeMerger:
     def __init__(self, store: Store, jobs: list[RangeJob], layout: Layout) -> None:
         self._store = store
         self._jobs = jobs
+        self._full = [job for job in jobs if job.is_full]
         self._layout = layout
         self._folder = store.work(jobs[0].name, jobs[0].split)
-        self.merged = max((int(_MERGED.fullmatch(path.name)[1]) for path in self._files()), default=0)
+        self._merged = max((int(path.stem.removeprefix("merged-")) for path in self._files()), default=0)
 
     def is_done(self, number: int) -> bool:
         """Whether a range is computed: written, and its sums joined or waiting to be."""
         job = self._jobs[number]
         written = self._store.has_part("iterations", job.name, job.split, job.part)
-        return written and (number < self.merged or job.accumulators_path(self._store).is_file())
+        return written and (number < self._merged or job.accumulators_path(self._store).is_file())
 
     def advance(self) -> None:
-        """Join the ranges that follow the last one joined."""
-        first = self.merged
-        if first == len(self._jobs) or not self.is_done(first):
+        """Join the full ranges that follow the last one joined."""
+        if self._merged == len(self._full) or not self.is_done(self._merged):
             return
-        total = Accumulators.load(self._path(first)) if first else Accumulators.zeros(self._layout)
-        while self.merged < len(self._jobs) and self.is_done(self.merged):
-            total.merge(Accumulators.load(self._jobs[self.merged].accumulators_path(self._store)))
-            self.merged += 1
-        total.save(self._path(self.merged))
+        total = self._total()
+        while self._merged < len(self._full) and self.is_done(self._merged):
+            total.merge(self._load(self._full[self._merged]))
+            self._merged += 1
+        total.save(self._path(self._merged))
         self._drop()
 
     def write_tables(self) -> None:
-        """Write `parameters` and `histogram`, once every range is joined."""
-        total = Accumulators.load(self._path(self.merged))
+        """Write `parameters` and `histogram`, once every range is computed."""
+        total = self._total()
+        for job in self._jobs[len(self._full) :]:
+            total.merge(self._load(job))
         job = self._jobs[0]
         self._store.write_part("parameters", total.parameter_columns(self._layout), job.name, job.split)
         self._store.write_part("histogram", _histogram(total, self._layout), job.name, job.split)
 
-    def finish(self) -> None:
-        """Drop the working files."""
-        for path in self._files():
-            path.unlink()
+    def _total(self) -> Accumulators:
+        """Give the sums over the ranges joined so far."""
+        return Accumulators.load(self._path(self._merged)) if self._merged else Accumulators.zeros(self._layout)
+
+    def _load(self, job: RangeJob) -> Accumulators:
+        """Give the sums over one range."""
+        return Accumulators.load(job.accumulators_path(self._store))
 
     def _drop(self) -> None:
         """Remove what the newest joined file contains."""
         for path in self._files():
-            if path != self._path(self.merged):
+            if path != self._path(self._merged):
                 path.unlink()
-        for job in self._jobs[: self.merged]:
+        for job in self._full[: self._merged]:
             job.accumulators_path(self._store).unlink(missing_ok=True)
 
     def _files(self) -> list[Path]:
-        return [path for path in self._folder.iterdir() if _MERGED.fullmatch(path.name)]
+        """List the files of joined sums: one, or after an interruption two."""
+        return list(self._folder.glob("merged-*.npz"))
 
     def _path(self, count: int) -> Path:
+        """Name the file of the joined sums of so many ranges."""
         return self._folder / f"merged-{count:010d}.npz"
 
 

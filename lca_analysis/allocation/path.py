@@ -76,3 +76,8 @@ class RecordedPath:
     def allocated(self, path_gradient: torch.Tensor) -> float:
         """Σ_i Δ_i ḡ_i, products in the working precision, the sum in float64."""
         return float((self.step * path_gradient).sum(dtype=torch.float64))
+
+    def check_finite(self, path_gradient: torch.Tensor) -> None:
+        """Raise NotFiniteError when the loss change, or what is allocated of it, is not finite."""
+        if not math.isfinite(self.loss_change) or not math.isfinite(self.allocated(path_gradient)):
+            raise NotFiniteError

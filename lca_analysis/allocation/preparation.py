@@ -1,20 +1,15 @@
 """What must hold before anything is computed: the problem, the data and the settings are the run's."""
 
-import json
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from lca_analysis.allocation.evaluator import SplitLoss
 from lca_analysis.allocation.options import ComputeOptions
 from lca_analysis.errors import ArgumentError, MismatchError
 from lca_analysis.problems import Problem, build_problem
-from lca_analysis.store import Store
 from lca_analysis.trajectory import ProblemReference, Run
-
-_SETTINGS = "settings.json"
 
 
 def find_problem(run: Run, problem: str | ProblemReference | Problem | None) -> Problem:
@@ -69,59 +64,21 @@ def fingerprint(problem: Problem, split: str) -> str:
     return known.get(split) or problem.fingerprint(split)
 
 
-def settings_of(
-    run: Run, problem: Problem, split_loss: SplitLoss, split: str, options: ComputeOptions
-) -> dict[str, Any]:
+def settings_of(run: Run, problem: Problem, split: str, options: ComputeOptions) -> dict[str, Any]:
     """Give the row of the `computations` table: everything that the tables of a split depend on."""
+    double = any(tensor.dtype == "float64" for tensor in run.parameters)
     return {
         "rule": options.rule,
         "tolerance": options.tolerance,
         "max_pieces": options.max_pieces,
         "normalization": problem.normalization,
         "batch_size": problem.batch_size,
-        "examples": split_loss.examples,
+        "examples": len(problem.split(split)[0]),
         "fingerprint": fingerprint(problem, split),
-        "dtype": str(split_loss.dtype).removeprefix("torch."),
+        "dtype": "float64" if double else "float32",
         "sample_seed": options.sample_seed,
         "range_length": options.range_length,
         "iterations": len(run.iterations) - 1,
         "torch_version": torch.__version__,
         "package_version": version("lca-analysis"),
     }
-
-
-def check_store(store: Store, run: Run, name: str) -> None:
-    """Raise MismatchError when the store has another run of the same name."""
-    if not store.has_part("runs", name):
-        return
-    known = store.table("runs", run=name)["run_id"].iloc[0]
-    if known != run.manifest.run_id:
-        raise MismatchError(
-            f"{store.path} already has another run named {name!r}; use another store, rename the run's folder, or "
-            "overwrite it"
-        )
-
-
-def claim(store: Store, name: str, split: str, settings: dict[str, Any], elements: bool) -> None:
-    """Keep the settings of a computation beside it, or raise MismatchError when it was begun with others.
-
-    Versions of the software may differ: they are kept as of the beginning.
-    """
-    path = store.work(name, split) / _SETTINGS
-    wanted = {**settings, "elements": elements}
-    if not path.is_file():
-        if store.parts("iterations", name, split):
-            raise MismatchError(
-                f"{store.path} holds {name}/{split} without the settings it was computed with; compute it again with "
-                "overwrite"
-            )
-        path.write_text(json.dumps(wanted, indent=2, sort_keys=True) + "\n")
-        return
-    begun = json.loads(path.read_text())
-    for key, value in wanted.items():
-        if not key.endswith("_version") and begun.get(key) != value:
-            raise MismatchError(
-                f"{store.path} has {name}/{split} computed with {key} = {begun.get(key)}, not {value}"
-                + (": the run has changed since" if key == "iterations" else "")
-                + "; use another store, or overwrite it"
-            )

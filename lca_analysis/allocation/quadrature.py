@@ -24,15 +24,15 @@ class QuadratureRule:
         One weight per node; they sum to 1.
     degree : int
         Highest degree of the polynomials that the rule integrates exactly.
-    embedded : tuple of float, optional
-        Weights of a rule of lower degree on the same nodes: the difference of the two estimates the error.
+    embedded : QuadratureRule, optional
+        A rule of lower degree on some of the nodes: the difference of the two estimates the error.
     """
 
     name: str
     nodes: tuple[float, ...]
     weights: tuple[float, ...]
     degree: int
-    embedded: tuple[float, ...] | None = None
+    embedded: "QuadratureRule | None" = None
 
     @property
     def uses_end(self) -> bool:
@@ -51,22 +51,17 @@ def gauss(points: int) -> QuadratureRule:
     )
 
 
-SIMPSON = QuadratureRule("simpson", (0.0, 1 / 2, 1.0), (1 / 6, 4 / 6, 1 / 6), 3, (1 / 2, 0.0, 1 / 2))
+TRAPEZOID = QuadratureRule("trapezoid", (0.0, 1.0), (1 / 2, 1 / 2), 1)
+SIMPSON = QuadratureRule("simpson", (0.0, 1 / 2, 1.0), (1 / 6, 4 / 6, 1 / 6), 3, TRAPEZOID)
 """The paper's rule: fourth-order Runge–Kutta on a path that is fixed in advance."""
 
 _ALL = (
     QuadratureRule("euler", (0.0,), (1.0,), 0),
     QuadratureRule("midpoint", (1 / 2,), (1.0,), 1),
-    QuadratureRule("trapezoid", (0.0, 1.0), (1 / 2, 1 / 2), 1),
+    TRAPEZOID,
     SIMPSON,
-    QuadratureRule("simpson38", (0.0, 1 / 3, 2 / 3, 1.0), (1 / 8, 3 / 8, 3 / 8, 1 / 8), 3, (1 / 2, 0.0, 0.0, 1 / 2)),
-    QuadratureRule(
-        "boole",
-        (0.0, 1 / 4, 1 / 2, 3 / 4, 1.0),
-        (7 / 90, 32 / 90, 12 / 90, 32 / 90, 7 / 90),
-        5,
-        (1 / 6, 0.0, 4 / 6, 0.0, 1 / 6),
-    ),
+    QuadratureRule("simpson38", (0.0, 1 / 3, 2 / 3, 1.0), (1 / 8, 3 / 8, 3 / 8, 1 / 8), 3, TRAPEZOID),
+    QuadratureRule("boole", (0.0, 1 / 4, 1 / 2, 3 / 4, 1.0), (7 / 90, 32 / 90, 12 / 90, 32 / 90, 7 / 90), 5, SIMPSON),
     gauss(2),
     gauss(3),
     gauss(4),

@@ -12,6 +12,8 @@ import torch
 
 from lca_analysis.allocation.accumulators import Accumulators
 from lca_analysis.allocation.evaluator import SplitLoss, one_thread
+from lca_analysis.allocation.flat_model import FlatModel
+from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.options import ComputeOptions
 from lca_analysis.allocation.path import EndPoint, NotFiniteError, RecordedPath
 from lca_analysis.allocation.rows import (
@@ -26,6 +28,7 @@ from lca_analysis.allocation.rows import (
 )
 from lca_analysis.allocation.schemes import PathIntegral, make_scheme
 from lca_analysis.allocation.step import AllocatedStep
+from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem, build_problem
 from lca_analysis.store import Store, open_store, part_name
 from lca_analysis.trajectory import ProblemReference, Run, open_run
@@ -49,6 +52,8 @@ class RangeJob:
         Which split.
     first, last : int, iterations
         Recorded points at which the first step starts and the last one ends.
+    steps : int
+        Steps between them.
     options : ComputeOptions
         How to compute.
     """
@@ -60,6 +65,7 @@ class RangeJob:
     split: str
     first: int
     last: int
+    steps: int
     options: ComputeOptions
 
     @property
@@ -67,22 +73,17 @@ class RangeJob:
         """Name of the parts that this range writes."""
         return part_name(self.first, self.last)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the range has its full length; the last one of a run may have less, and grow with it."""
+        return self.steps == self.options.range_length
+
     def accumulators_path(self, store: Store) -> Path:
         """Where its sums over iterations wait to be merged."""
         return store.work(self.name, self.split) / f"accumulators-{self.part}.npz"
 
 
-@dataclass(frozen=True)
-class RangeResult:
-    """What a computed range came to."""
-
-    steps: int
-    evaluations: int
-
-
-def compute_range(
-    job: RangeJob, problem: Problem | None = None, on_step: Callable[[], object] | None = None
-) -> RangeResult:
+def compute_range(job: RangeJob, problem: Problem | None = None, on_step: Callable[[], object] | None = None) -> None:
     """Compute a range and write its parts; the part of `iterations` comes last and marks it as done.
 
     Parameters
@@ -93,37 +94,36 @@ def compute_range(
         The built problem; by default it is built from the job, once in a process.
     on_step : callable, optional
         Called after every step.
-
-    Returns
-    -------
-    RangeResult
-        Steps, and gradients computed.
     """
     with one_thread():
         run, store = open_run(job.run_path), open_store(job.store_path)
         built = problem if problem is not None else _problem(msgspec.json.encode(job.problem))
-        split_loss = SplitLoss(built, job.split, run, job.options.match)
-        reducers = _RangeReducers(split_loss, job.options)
-        for path, iteration, iteration_next in _paths(run, split_loss, job):
+        model = FlatModel(built, run, job.options.match)
+        split_loss = SplitLoss(built, job.split, model)
+        reducers = _RangeReducers(model.layout, split_loss, job.options)
+        for path, iteration, iteration_next in _paths(run, model, split_loss, job):
             reducers.take(path, iteration, iteration_next, is_first=iteration == run.iterations[0])
             if on_step is not None:
                 on_step()
         reducers.write(job, store)
-    return RangeResult(len(reducers.iterations), split_loss.evaluations)
 
 
 @lru_cache(maxsize=2)
 def _problem(reference: bytes) -> Problem:
-    """Build a problem once in a worker process."""
-    return build_problem(msgspec.json.decode(reference, type=ProblemReference))
+    """Build a problem once in a worker process, and check that it is the one that was built before."""
+    wanted = msgspec.json.decode(reference, type=ProblemReference)
+    built = build_problem(wanted)
+    if built.reference is None or built.reference.fingerprints != wanted.fingerprints:
+        raise MismatchError(f"{wanted.target} builds other data in a worker process; fix its seeds, or use workers=1")
+    return built
 
 
-def _paths(run: Run, split_loss: SplitLoss, job: RangeJob) -> Iterator[tuple[RecordedPath, int, int]]:
+def _paths(run: Run, model: FlatModel, split_loss: SplitLoss, job: RangeJob) -> Iterator[tuple[RecordedPath, int, int]]:
     """Go through the steps of a range; neighbours share their end point."""
-    names = [place.tensor.name for place in split_loss.layout.places]
     start, iteration = None, 0
-    for point in run.walk(job.first, job.last, names):
-        end = EndPoint(split_loss, split_loss.flatten(point.weights))
+    for point in run.walk(job.first, job.last, model.names):
+        model.check_buffers(point.weights, point.iteration)
+        end = EndPoint(split_loss, model.flatten(point.weights))
         if start is not None:
             yield RecordedPath(split_loss, start, end), iteration, point.iteration
         start, iteration = end, point.iteration
@@ -132,9 +132,10 @@ def _paths(run: Run, split_loss: SplitLoss, job: RangeJob) -> Iterator[tuple[Rec
 class _RangeReducers:
     """Allocates the steps of one range and keeps what the tables need of them."""
 
-    def __init__(self, split_loss: SplitLoss, options: ComputeOptions) -> None:
+    def __init__(self, layout: Layout, split_loss: SplitLoss, options: ComputeOptions) -> None:
         self._split_loss = split_loss
-        self._layout = split_loss.layout
+        self._layout = layout
+        self._tolerance = options.tolerance
         self._scheme = make_scheme(options.rule, options.tolerance, options.max_pieces)
         self._units = UnitRows(self._layout)
         self._series = SeriesRows(self._layout, options.sample_seed)
@@ -149,8 +150,7 @@ class _RangeReducers:
         started = path.start.has_gradient
         try:
             integral = self._scheme.integrate(path)
-            if not math.isfinite(path.loss_change):
-                raise NotFiniteError
+            path.check_finite(integral.path_gradient)
         except NotFiniteError:
             integral = None
         used = self._split_loss.evaluations - before
@@ -162,9 +162,27 @@ class _RangeReducers:
             allocated, error = np.nan, np.nan
         else:
             allocated, error = self._take_finite(path, integral, iteration, iteration_next)
-        row = _iteration_row(path, integral, allocated, error)
         keys = {"iteration": iteration, "iteration_next": iteration_next, "class": ALL_CLASSES}
+        row = self._iteration_row(path, integral, allocated, error)
         self.iterations.append({**keys, **row, "rule": self._scheme.name, "gradient_evaluations": used})
+
+    def _iteration_row(
+        self, path: RecordedPath, integral: PathIntegral | None, allocated: float, error: float
+    ) -> Columns:
+        """Give what the `iterations` table says of one step."""
+        before, after = path.start.loss, path.end.loss
+        change = after - before if integral is not None else np.nan
+        missed = abs(change - allocated) > self._tolerance
+        return {
+            "loss_before": before if math.isfinite(before) else np.nan,
+            "loss_after": after if math.isfinite(after) else np.nan,
+            "loss_change": change,
+            "allocated": allocated,
+            "residual": change - allocated,
+            "error_estimate": error,
+            "pieces": 0 if integral is None else integral.pieces,
+            "status": NONFINITE if integral is None else TOLERANCE if missed else OK,
+        }
 
     def _take_finite(
         self, path: RecordedPath, integral: PathIntegral, iteration: int, iteration_next: int
@@ -202,20 +220,3 @@ class _RangeReducers:
             store.write_part(table, join(rows), job.name, job.split, job.part)
         self._accumulators.save(job.accumulators_path(store))
         store.write_part("iterations", join(self.iterations), job.name, job.split, job.part)
-
-
-def _iteration_row(path: RecordedPath, integral: PathIntegral | None, allocated: float, error: float) -> Columns:
-    """Give what the `iterations` table says of one step."""
-    before, after = path.start.loss, path.end.loss
-    status = NONFINITE if integral is None else OK if integral.met else TOLERANCE
-    change = after - before if integral is not None else np.nan
-    return {
-        "loss_before": before if math.isfinite(before) else np.nan,
-        "loss_after": after if math.isfinite(after) else np.nan,
-        "loss_change": change,
-        "allocated": allocated,
-        "residual": change - allocated,
-        "error_estimate": error,
-        "pieces": 0 if integral is None else integral.pieces,
-        "status": status,
-    }

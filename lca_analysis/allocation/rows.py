@@ -85,8 +85,7 @@ class UnitRows:
         """Sum the allocation of one layer over everything but its units."""
         total = torch.zeros(count, dtype=torch.float64)
         for place in self._layout.of_layer(layer):
-            values = lca[place.slice].view(place.tensor.shape).movedim(place.unit_axis or 0, 0)
-            total += values.reshape(count, -1).sum(1, dtype=torch.float64)
+            total += place.unit_sums(lca)
         return total.numpy()
 
 

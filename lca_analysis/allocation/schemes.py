@@ -5,7 +5,7 @@ from typing import Protocol
 
 import torch
 
-from lca_analysis.allocation.quadrature import RULES, SIMPSON, QuadratureRule
+from lca_analysis.allocation.quadrature import RULES, SIMPSON, QuadratureRule, integrate
 from lca_analysis.errors import ArgumentError
 
 PAPER = "paper"
@@ -37,14 +37,11 @@ class PathIntegral:
         The same by the scheme's next coarser estimate; the difference estimates the error.
     pieces : int
         Pieces that the step was divided into.
-    met : bool
-        Whether |residual| is within the tolerance.
     """
 
     path_gradient: torch.Tensor
     coarse: torch.Tensor | None
     pieces: int
-    met: bool
 
 
 class Scheme(Protocol):
@@ -70,12 +67,9 @@ class FixedScheme:
     ----------
     rule : QuadratureRule
         The rule.
-    tolerance : float, loss units
-        Largest |residual| that counts as met.
     """
 
     rule: QuadratureRule
-    tolerance: float
 
     @property
     def name(self) -> str:
@@ -89,10 +83,10 @@ class FixedScheme:
 
     def integrate(self, path: StepPath) -> PathIntegral:
         """Apply the rule once; its embedded rule, where it has one, gives the coarse estimate."""
-        gradients = [path.gradient(node) for node in self.rule.nodes]
-        fine = _combine(self.rule.weights, gradients)
-        coarse = None if self.rule.embedded is None else _combine(self.rule.embedded, gradients)
-        return PathIntegral(fine, coarse, 1, _met(path, fine, self.tolerance))
+        gradients = {node: path.gradient(node) for node in self.rule.nodes}
+        fine = integrate(self.rule, gradients.__getitem__)
+        coarse = None if self.rule.embedded is None else integrate(self.rule.embedded, gradients.__getitem__)
+        return PathIntegral(fine, coarse, 1)
 
 
 @dataclass(frozen=True)
@@ -124,9 +118,9 @@ class HalvingScheme:
         coarse, pieces = ends / 2, 1
         while True:
             fine = (end_weight * (ends + 2 * interior) + fresh_weight * fresh) / pieces
-            met = _met(path, fine, self.tolerance)
-            if met or 2 * pieces > self.max_pieces:
-                return PathIntegral(fine, coarse, pieces, met)
+            residual = path.loss_change - path.allocated(fine)
+            if abs(residual) <= self.tolerance or 2 * pieces > self.max_pieces:
+                return PathIntegral(fine, coarse, pieces)
             interior += fresh
             coarse, pieces = fine, 2 * pieces
             fresh = _midpoint_sum(path, pieces)
@@ -140,7 +134,7 @@ def make_scheme(rule: str, tolerance: float, max_pieces: int) -> Scheme:
     rule : str
         "paper" for Simpson with halving, or the name of a rule in `RULES` for that rule on one piece.
     tolerance : float, loss units
-        Largest |residual| that counts as met.
+        Largest |residual| at which "paper" stops to refine.
     max_pieces : int
         Most pieces for "paper", a power of two.
 
@@ -162,20 +156,7 @@ def make_scheme(rule: str, tolerance: float, max_pieces: int) -> Scheme:
         return HalvingScheme(tolerance, max_pieces)
     if rule not in RULES:
         raise ArgumentError(f"there is no rule {rule!r}; the rules are: {', '.join([PAPER, *RULES])}")
-    return FixedScheme(RULES[rule], tolerance)
-
-
-def _met(path: StepPath, path_gradient: torch.Tensor, tolerance: float) -> bool:
-    """Whether what is allocated is the loss change, within the tolerance."""
-    return abs(path.loss_change - path.allocated(path_gradient)) <= tolerance
-
-
-def _combine(weights: tuple[float, ...], gradients: list[torch.Tensor]) -> torch.Tensor:
-    """Sum gradients with weights."""
-    total = weights[0] * gradients[0]
-    for weight, gradient in zip(weights[1:], gradients[1:], strict=True):
-        total.add_(gradient, alpha=weight)
-    return total
+    return FixedScheme(RULES[rule])
 
 
 def _midpoint_sum(path: StepPath, pieces: int) -> torch.Tensor:

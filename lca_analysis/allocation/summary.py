@@ -63,9 +63,19 @@ class Summary:
     seconds: float
 
     @property
-    def nonfinite(self) -> bool:
-        """Whether some iteration could not be allocated."""
-        return any(split.nonfinite for split in self.splits)
+    def nonfinite(self) -> tuple[tuple[str, int], ...]:
+        """Splits and iterations that could not be allocated."""
+        return tuple((split.split, iteration) for split in self.splits for iteration in split.nonfinite)
+
+    @property
+    def tolerance_missed(self) -> tuple[tuple[str, int], ...]:
+        """Splits and iterations whose residual exceeds the tolerance."""
+        return tuple((split.split, iteration) for split in self.splits for iteration in split.tolerance_missed)
+
+    @property
+    def did_nothing(self) -> bool:
+        """Whether the store already had everything."""
+        return self.computed == 0
 
     def to_dict(self) -> dict[str, Any]:
         """Give the summary as plain values."""

@@ -1,0 +1,151 @@
+"""The problem's model with its parameters as stretches of one flat vector, and their gradients of another."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from lca_analysis.allocation.layout import lay_out_parameters
+from lca_analysis.allocation.matching import match_parameters
+from lca_analysis.errors import MismatchError
+from lca_analysis.problems import Problem
+from lca_analysis.recording.tensors import unwrap
+from lca_analysis.trajectory import Run, TensorInfo, bfloat16_to_float32
+
+_Norm = nn.modules.batchnorm._NormBase
+
+
+class FlatModel:
+    """A copy of the problem's model that takes any recorded weights.
+
+    All modules are in evaluation mode (no dropout), except that batch norm takes the statistics of what it is given
+    and has no running statistics.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its model is copied.
+    run : Run
+        Whose parameters are matched, and whose buffers the model takes.
+    match : str
+        "name" or "order".
+
+    Attributes
+    ----------
+    module : torch.nn.Module
+        The copy.
+    layout : Layout
+        Where each tensor lies in the flat vectors.
+    dtype : torch.dtype
+        float64 when a recorded parameter is, else float32 (half precision is computed in float32).
+    weights, gradient : Tensor[K]
+        Parameters and gradients, which `module` sees as its own.
+    buffers : list of TensorInfo
+        Recorded buffers that the loss may depend on: all but batch norm's running statistics.
+    """
+
+    def __init__(self, problem: Problem, run: Run, match: str) -> None:
+        double = any(tensor.dtype == "float64" for tensor in run.parameters)
+        self.dtype = torch.float64 if double else torch.float32
+        self.module = _copied(problem.model).to("cpu", self.dtype)
+        _set_modes(self.module, problem.normalization)
+        names = match_parameters(run, self.module, match)
+        owners = [self.module.get_submodule(name.rpartition(".")[0]) for name in names]
+        self.layout = lay_out_parameters(run.parameters, owners)
+        self.weights = torch.zeros(self.layout.size, dtype=self.dtype)
+        self.gradient = torch.zeros(self.layout.size, dtype=self.dtype)
+        self._attach(names)
+        kept = dict(self.module.named_buffers())
+        self.buffers = [tensor for tensor in run.tensors if tensor.role == "buffer" and tensor.name in kept]
+        self._held = self._hold_buffers(run, kept)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the recorded tensors that `flatten` and `check_buffers` read."""
+        return [place.tensor.name for place in self.layout.places] + [tensor.name for tensor in self.buffers]
+
+    def flatten(self, recorded: Mapping[str, NDArray[Any]]) -> torch.Tensor:
+        """Make a flat vector of recorded tensors.
+
+        Parameters
+        ----------
+        recorded : mapping of str to ndarray
+            Recorded tensors by name; bfloat16 as uint16 words.
+
+        Returns
+        -------
+        Tensor[K]
+            A new vector.
+        """
+        flat = np.empty(self.layout.size, np.float64 if self.dtype is torch.float64 else np.float32)
+        for place in self.layout.places:
+            flat[place.slice] = _numbers(place.tensor, recorded).reshape(-1)
+        return torch.from_numpy(flat)
+
+    def check_buffers(self, recorded: Mapping[str, NDArray[Any]], iteration: int) -> None:
+        """Raise MismatchError when a floating-point buffer has moved: the loss would not depend on θ alone."""
+        for tensor in self.buffers:
+            before, now = self._held[tensor.name], _numbers(tensor, recorded)
+            if "float" in tensor.dtype and not np.array_equal(before, now, equal_nan=True):
+                raise MismatchError(
+                    f"the buffer {tensor.name!r} differs between the run's first point and iteration {iteration}; "
+                    "loss change can be allocated only where the loss depends on the parameters alone: build the "
+                    "problem's model without this buffer, or with it fixed"
+                )
+
+    def _attach(self, names: list[str]) -> None:
+        """Make each parameter and its gradient a stretch of the flat vectors."""
+        for place, name in zip(self.layout.places, names, strict=True):
+            parameter = self.module.get_parameter(name)
+            parameter.data = self.weights[place.slice].view(place.tensor.shape)
+            # Frozen parameters too: LCA asks for the path and the gradient, not for who was trained.
+            parameter.requires_grad_(True)
+            parameter.grad = self.gradient[place.slice].view(place.tensor.shape)
+
+    def _hold_buffers(self, run: Run, kept: dict[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
+        """Give the model the buffers of the run's first point."""
+        if not self.buffers:
+            return {}
+        recorded = run.weights(int(run.iterations[0]), [tensor.name for tensor in self.buffers])
+        held = {tensor.name: _numbers(tensor, recorded) for tensor in self.buffers}
+        for tensor in self.buffers:
+            if tuple(kept[tensor.name].shape) != tensor.shape:
+                raise MismatchError(
+                    f"{run.path}: buffer {tensor.name!r} was recorded with shape {tensor.shape}, but the problem's "
+                    f"model has {tuple(kept[tensor.name].shape)}: it is another model"
+                )
+            kept[tensor.name].copy_(torch.from_numpy(held[tensor.name]))
+        return held
+
+
+def _copied(model: nn.Module) -> nn.Module:
+    """Copy a model, so that the user's own keeps its weights and mode."""
+    try:
+        return copy.deepcopy(unwrap(model))
+    except RuntimeError as error:
+        raise MismatchError(f"the problem's model cannot be copied: {error}") from error
+
+
+def _numbers(tensor: TensorInfo, recorded: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """Give the numbers of a recorded tensor."""
+    values = recorded[tensor.name]
+    return bfloat16_to_float32(values) if tensor.dtype == "bfloat16" else values
+
+
+def _set_modes(model: nn.Module, normalization: str) -> None:
+    """Put a model in evaluation mode, with batch norm as asked."""
+    model.eval()
+    norms = [module for module in model.modules() if isinstance(module, _Norm)]
+    if normalization == "eval" and any(norm.track_running_stats for norm in norms):
+        raise MismatchError(
+            "the model has running statistics, which change between checkpoints too, so that in 'eval' normalization "
+            "the parameters alone do not account for the loss; use normalization='batch'"
+        )
+    for norm in norms:
+        norm.train()
+        norm.track_running_stats = False
+        norm.running_mean = norm.running_var = norm.num_batches_tracked = None
