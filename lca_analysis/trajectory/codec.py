@@ -62,7 +62,7 @@ class BlockEncoder:
         self._state = BlockState(self._block, words)
         self._frames = 0
         data = compress(self._state.ordered, self._preset.level)
-        return BlockHeader(PLAIN, [len(data)], zlib.crc32(words)), [data]
+        return BlockHeader(PLAIN, [len(data)], zlib.crc32(words.data)), [data]
 
     def delta(self, words: Words) -> tuple[BlockHeader, list[bytes]]:
         """Code a point against the points since the last keyframe."""
@@ -75,7 +75,7 @@ class BlockEncoder:
         order, data = self._streams(state, folded)
         state.advance(ordered, folded, words)
         lengths = [len(part) for part in data]
-        return BlockHeader(order, lengths, zlib.crc32(words), predictors, momenta), data
+        return BlockHeader(order, lengths, zlib.crc32(words.data), predictors, momenta), data
 
     def _streams(self, state: BlockState, folded: Words) -> tuple[int, list[bytes]]:
         """Compress folded residuals, sorted by class if the preset says so."""
@@ -168,5 +168,5 @@ def _decompress_parts(header: BlockHeader, data: memoryview, words: Words, ends:
 
 def _check_words(words: Words, header: BlockHeader) -> None:
     """Raise CorruptError unless the decoded words are, to the bit, those that were coded."""
-    if zlib.crc32(words) != header.checksum:
+    if zlib.crc32(words.data) != header.checksum:
         raise CorruptError("the decoded numbers are not those that were recorded")

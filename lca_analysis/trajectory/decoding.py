@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.blocks import Block, lay_out
 from lca_analysis.trajectory.codec import BlockDecoder, BlockHeader
-from lca_analysis.trajectory.frames import KEY, FrameHeader, read_frame
+from lca_analysis.trajectory.frames import KEY, FrameHeader, read_frame, read_header
 from lca_analysis.trajectory.manifest import Manifest
 from lca_analysis.trajectory.segments import Segment
 from lca_analysis.trajectory.words import from_words, word_format
@@ -64,6 +64,15 @@ class SegmentDecoder:
                     hyperparameters = header.hyperparameters
                 yield Point(iteration, self._tensors(decoders), hyperparameters, header.scalars)
 
+    def headers(self, fs: Any, segment: Segment) -> Iterator[FrameHeader]:
+        """Read the headers of a segment's points, and no payload."""
+        with fs.open(segment.file, "rb") as file:
+            for entry, iteration in zip(segment.frames, segment.iterations.tolist(), strict=True):
+                try:
+                    yield read_header(file, entry)
+                except CorruptError as error:
+                    raise CorruptError(f"{segment.file}: iteration {iteration}: {error}") from error
+
     def _is_needed(self, block: Block) -> bool:
         """Whether a block holds a piece of a chosen tensor."""
         return any(piece.tensor in self._chosen for piece in block.pieces)
@@ -71,7 +80,8 @@ class SegmentDecoder:
     def _decode(self, decoders: dict[int, BlockDecoder], header: FrameHeader, payload: memoryview) -> None:
         """Decode the needed blocks of one frame."""
         sizes = [sum(block.streams) for block in header.blocks]
-        if len(header.blocks) != len(self._blocks) or min(sizes, default=0) < 0 or sum(sizes) != len(payload):
+        lengths = [length for block in header.blocks for length in block.streams]
+        if len(sizes) != len(self._blocks) or min(lengths, default=0) < 0 or sum(sizes) != len(payload):
             raise CorruptError("the frame's blocks are not those of the run")
         start = 0
         for number, (block, size) in enumerate(zip(header.blocks, sizes, strict=True)):
@@ -94,7 +104,8 @@ class SegmentDecoder:
         form = word_format(tensor.dtype)
         if not parts:
             return np.empty(tensor.shape, form.storage)
-        words = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        # Always a copy: what a caller does to it must not reach the decoder, whose next point builds on this one.
+        words = np.concatenate(parts)
         return from_words(words, form).reshape(tensor.shape)
 
 

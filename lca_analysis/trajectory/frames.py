@@ -1,8 +1,9 @@
 """Frames: the unit that is written at once, checked by itself, and counts only with its commit mark.
 
-A frame is a prefix (magic, two lengths, checksum of the prefix), a MessagePack header, a payload, and a commit
-mark (checksum of all before it, and a magic). Lengths have a checksum of their own, so that a damaged length is
-told from a frame that was being written when the process died.
+A frame is a prefix (magic, two lengths, checksums of the header and of the prefix), a MessagePack header, a payload,
+and a commit mark (checksum of all before it, and a magic). Lengths have a checksum of their own, so that a damaged
+length is told from a frame that was being written when the process died; the header has one, so that it can be
+trusted without reading the payload.
 """
 
 import struct
@@ -16,7 +17,8 @@ from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.codec import BlockHeader
 
 KEY, DELTA, END = "key", "delta", "end"
-_PREFIX = struct.Struct("<4sIQI")
+_LENGTHS = struct.Struct("<4sIQI")
+_PREFIX = struct.Struct("<4sIQII")
 _COMMIT = struct.Struct("<I4s")
 _MAGIC, _DONE = b"LCAF", b"DONE"
 
@@ -43,6 +45,7 @@ class FrameEntry:
     offset: int
     header_length: int
     payload_length: int
+    header_checksum: int
 
     @property
     def end(self) -> int:
@@ -53,7 +56,7 @@ class FrameEntry:
 def pack_frame(header: FrameHeader, payload: list[bytes]) -> bytes:
     """Join a header and the parts of its payload into one frame, commit mark included."""
     encoded = msgspec.msgpack.encode(header)
-    lengths = struct.pack("<4sIQ", _MAGIC, len(encoded), sum(map(len, payload)))
+    lengths = _LENGTHS.pack(_MAGIC, len(encoded), sum(map(len, payload)), zlib.crc32(encoded))
     prefix = lengths + struct.pack("<I", zlib.crc32(lengths))
     body = b"".join([prefix, encoded, *payload])
     return body + _COMMIT.pack(zlib.crc32(body), _DONE)
@@ -71,17 +74,17 @@ def find_frame(file: BinaryIO, offset: int, size: int) -> FrameEntry | None:
         return None
     file.seek(offset)
     prefix = file.read(_PREFIX.size)
-    magic, header_length, payload_length, checksum = _PREFIX.unpack(prefix)
-    if magic != _MAGIC or checksum != zlib.crc32(prefix[:16]):
+    magic, header_length, payload_length, header_checksum, checksum = _PREFIX.unpack(prefix)
+    if magic != _MAGIC or checksum != zlib.crc32(prefix[: _LENGTHS.size]):
         raise CorruptError(f"damaged frame prefix at byte {offset}")
-    entry = FrameEntry(offset, header_length, payload_length)
+    entry = FrameEntry(offset, header_length, payload_length, header_checksum)
     return entry if entry.end <= size else None
 
 
 def read_header(file: BinaryIO, entry: FrameEntry) -> FrameHeader:
-    """Decode a frame's header without its payload; the checksum is not looked at."""
+    """Read, check and decode a frame's header without its payload; CorruptError when it is damaged."""
     file.seek(entry.offset + _PREFIX.size)
-    return _decode_header(file.read(entry.header_length), entry.offset)
+    return _decode_header(file.read(entry.header_length), entry)
 
 
 def read_frame(file: BinaryIO, entry: FrameEntry) -> tuple[FrameHeader, memoryview]:
@@ -94,16 +97,21 @@ def read_frame(file: BinaryIO, entry: FrameEntry) -> tuple[FrameHeader, memoryvi
     """
     file.seek(entry.offset)
     data = file.read(entry.end - entry.offset)
+    if len(data) != entry.end - entry.offset:
+        raise CorruptError(f"the file ends within the frame at byte {entry.offset}")
     body = memoryview(data)[: -_COMMIT.size]
     checksum, mark = _COMMIT.unpack(data[-_COMMIT.size :])
     if mark != _DONE or checksum != zlib.crc32(body):
         raise CorruptError(f"wrong checksum of the frame at byte {entry.offset}")
     start = _PREFIX.size + entry.header_length
-    return _decode_header(bytes(body[_PREFIX.size : start]), entry.offset), body[start:]
+    return _decode_header(bytes(body[_PREFIX.size : start]), entry), body[start:]
 
 
-def _decode_header(data: bytes, offset: int) -> FrameHeader:
-    """Decode and check the MessagePack header of the frame at an offset."""
+def _decode_header(data: bytes, entry: FrameEntry) -> FrameHeader:
+    """Check and decode the MessagePack header of a frame."""
+    offset = entry.offset
+    if zlib.crc32(data) != entry.header_checksum:
+        raise CorruptError(f"wrong checksum of the header of the frame at byte {offset}")
     try:
         header = msgspec.msgpack.decode(data, type=FrameHeader)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError) as error:

@@ -1,7 +1,6 @@
 """Opening a run and reading its weights at any recorded iteration."""
 
 import difflib
-import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from numpy.typing import NDArray
 
 from lca_analysis.errors import CorruptError, FormatError, NotFoundError
 from lca_analysis.trajectory.decoding import Point, SegmentDecoder
+from lca_analysis.trajectory.frames import FrameHeader
 from lca_analysis.trajectory.manifest import MANIFEST_NAME, Manifest, TensorInfo, decode_manifest
-from lca_analysis.trajectory.segments import SEGMENT_FOLDER, Segment, scan_segment
+from lca_analysis.trajectory.segments import SEGMENT_FOLDER, Segment, scan_run
 from lca_analysis.trajectory.words import bfloat16_to_float32
 
 
@@ -58,8 +58,17 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
     CorruptError
         Something that was committed is damaged; the message names file and iteration.
     """
-    fs, root = fsspec.core.url_to_fs(os.fspath(path))
+    shown, fs, root, manifest = open_manifest(path)
+    segments, problems = scan_run(fs, f"{root}/{SEGMENT_FOLDER}", manifest)
+    if problems:
+        raise problems[0]
+    return Run(shown, fs, manifest, segments)
+
+
+def open_manifest(path: str | os.PathLike[str]) -> tuple[str, Any, str, Manifest]:
+    """Find a run and read its manifest; gives path, file system, root in it, and manifest."""
     shown = os.fspath(path)
+    fs, root = fsspec.core.url_to_fs(shown)
     if not fs.exists(root):
         raise NotFoundError(f"{shown} does not exist; name a run folder")
     if not fs.isdir(root):
@@ -68,7 +77,7 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
     if not fs.exists(manifest_path):
         raise NotFoundError(f"{shown} has no {MANIFEST_NAME}: it is not a run folder")
     manifest = decode_manifest(fs.cat_file(manifest_path), f"{shown}/{MANIFEST_NAME}")
-    return Run(shown, fs, manifest, _scan_segments(fs, f"{root}/{SEGMENT_FOLDER}", manifest))
+    return shown, fs, root, manifest
 
 
 class Run:
@@ -207,9 +216,10 @@ class Run:
             Iteration of the point, and the groups as used by the step that arrived there.
         """
         changes: list[tuple[int, list[dict[str, Any]]]] = []
-        for point in self.walk(tensors=[]):
-            if not changes or point.hyperparameters != changes[-1][1]:
-                changes.append((point.iteration, point.hyperparameters))
+        for header in self._headers():
+            groups = header.hyperparameters
+            if groups is not None and (not changes or groups != changes[-1][1]):
+                changes.append((header.iteration, groups))
         return changes
 
     def scalars(self) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float64]]]:
@@ -221,13 +231,19 @@ class Run:
             Name to the iterations of the points it was logged with, and its values.
         """
         found: dict[str, list[tuple[int, float]]] = {}
-        for point in self.walk(tensors=[]):
-            for name, value in point.scalars.items():
-                found.setdefault(name, []).append((point.iteration, value))
+        for header in self._headers():
+            for name, value in header.scalars.items():
+                found.setdefault(name, []).append((header.iteration, value))
         return {
             name: (np.array([t for t, _ in rows], np.int64), np.array([v for _, v in rows], np.float64))
             for name, rows in found.items()
         }
+
+    def _headers(self) -> Iterator[FrameHeader]:
+        """Read the headers of all points, and no weights."""
+        decoder = SegmentDecoder(self.manifest, [])
+        for segment in self.segments:
+            yield from decoder.headers(self._fs, segment)
 
     def _walk(self, first: int | None, last: int | None, names: list[str]) -> Iterator[Point]:
         """Go through checked ends and names."""
@@ -266,19 +282,3 @@ class Run:
         if next(tensor.dtype for tensor in self.tensors if tensor.name == name) == "bfloat16":
             return bfloat16_to_float32(new) - bfloat16_to_float32(old)
         return new ^ old if new.dtype == bool else new - old
-
-
-def _scan_segments(fs: Any, folder: str, manifest: Manifest) -> list[Segment]:
-    """List the committed segments of a run in order, and check that none is missing between them."""
-    if not fs.exists(folder):
-        return []
-    files = sorted(file for file in fs.ls(folder, detail=False) if file.endswith(".lcaseg"))
-    segments = [found for file in files if (found := scan_segment(fs, file, manifest)) is not None]
-    for before, after in itertools.pairwise(segments):
-        expected = before.iterations[-1] + manifest.recording.every
-        if after.iterations[0] != expected:
-            raise CorruptError(
-                f"{after.file} begins at iteration {after.iterations[0]}, but {before.file} ends at "
-                f"{before.iterations[-1]}: points between them are missing"
-            )
-    return segments

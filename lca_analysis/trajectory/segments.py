@@ -47,6 +47,48 @@ class Segment:
     torn: int
 
 
+def scan_run(fs: Any, folder: str, manifest: Manifest) -> tuple[list[Segment], list[CorruptError]]:
+    """List the committed segments of a run in order, and what is wrong with its files.
+
+    A segment that is damaged or missing is one problem; those around it are listed.
+    """
+    files = (
+        sorted(file for file in fs.ls(folder, detail=False) if file.endswith(".lcaseg")) if fs.exists(folder) else []
+    )
+    segments: list[Segment] = []
+    problems: list[CorruptError] = []
+    for number, file in enumerate(files):
+        try:
+            found = scan_segment(fs, file, manifest)
+            _check_place(file, number, found, segments)
+            if number + 1 < len(files):
+                _check_full(file, found, manifest)
+        except CorruptError as error:
+            problems.append(error)
+        else:
+            segments += [] if found is None else [found]
+    return segments, problems
+
+
+def _check_place(file: str, number: int, segment: Segment | None, before: list[Segment]) -> None:
+    """Raise unless a segment is the one that its number says and comes after those before it."""
+    if not file.endswith("/" + segment_name(number)):
+        raise CorruptError(f"{file}: {segment_name(number)} should come here and is missing; restore it from a copy")
+    if segment and before and segment.iterations[0] <= before[-1].iterations[-1]:
+        raise CorruptError(
+            f"{file}: begins at iteration {segment.iterations[0]}, but {before[-1].file} ends at "
+            f"{before[-1].iterations[-1]}"
+        )
+
+
+def _check_full(file: str, segment: Segment | None, manifest: Manifest) -> None:
+    """Raise when a segment that others follow has lost points."""
+    length, points = manifest.recording.segment_length, 0 if segment is None else len(segment.frames)
+    if points != length:
+        place = "" if segment is None else f", the last at iteration {segment.iterations[-1]}"
+        raise CorruptError(f"{file}: holds {points} of its {length} points{place}, but is not the last segment")
+
+
 def scan_segment(fs: Any, path: str, manifest: Manifest) -> Segment | None:
     """List the committed frames of a segment; None when not even its first is.
 

@@ -2,10 +2,14 @@
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from lca_analysis.errors import CorruptError
 from lca_analysis.progress import track
-from lca_analysis.trajectory.run import Run, open_run
+from lca_analysis.trajectory.decoding import SegmentDecoder
+from lca_analysis.trajectory.frames import read_frame
+from lca_analysis.trajectory.run import Run, open_manifest
+from lca_analysis.trajectory.segments import SEGMENT_FOLDER, Segment, scan_run
 
 
 @dataclass(frozen=True)
@@ -57,20 +61,44 @@ def verify(path: str | os.PathLike[str], progress: bool | None = None) -> Verifi
     FormatError
         It is not a run, or one of a newer format.
     """
+    shown, fs, root, manifest = open_manifest(path)
+    segments, damage = scan_run(fs, f"{root}/{SEGMENT_FOLDER}", manifest)
+    points, problems = 0, [str(error) for error in damage]
+    decoder = SegmentDecoder(manifest, [tensor.name for tensor in manifest.tensors])
+    with track(sum(len(segment.frames) for segment in segments), "verify", "point", progress) as bar:
+        for segment in segments:
+            good, found = _check_segment(fs, decoder, segment, bar)
+            points += good
+            problems += found
+    notes = _notes(Run(shown, fs, manifest, segments))
+    return VerificationReport(shown, points, tuple(problems), tuple(notes))
+
+
+def _check_segment(fs: Any, decoder: SegmentDecoder, segment: Segment, bar: Any) -> tuple[int, list[str]]:
+    """Decode a segment as far as it goes, then check the frames behind the damage; good points and problems."""
+    good, problems = 0, []
     try:
-        run = open_run(path)
+        for _ in decoder.points(fs, segment):
+            good += 1
+            bar.update()
     except CorruptError as error:
-        return VerificationReport(os.fspath(path), 0, (str(error),), ())
-    points, problems = 0, []
-    with track(len(run.iterations), "verify", "point", progress) as bar:
-        for segment in run.segments:
+        problems.append(str(error))
+    if problems:
+        problems += _check_frames(fs, segment, good + 1)
+        bar.update(len(segment.frames) - good)
+    return good, problems
+
+
+def _check_frames(fs: Any, segment: Segment, start: int) -> list[str]:
+    """Check the frames from the start-th on by their checksums alone."""
+    problems = []
+    with fs.open(segment.file, "rb") as file:
+        for entry, iteration in zip(segment.frames[start:], segment.iterations[start:].tolist(), strict=True):
             try:
-                for _ in run.walk(int(segment.iterations[0]), int(segment.iterations[-1])):
-                    points += 1
-                    bar.update()
+                read_frame(file, entry)
             except CorruptError as error:
-                problems.append(str(error))
-    return VerificationReport(run.path, points, tuple(problems), tuple(_notes(run)))
+                problems.append(f"{segment.file}: iteration {iteration}: {error}")
+    return problems
 
 
 def _notes(run: Run) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from lca_analysis.errors import ArgumentError
+from lca_analysis.errors import ArgumentError, MismatchError
 from lca_analysis.trajectory.blocks import Block, lay_out
 from lca_analysis.trajectory.codec import PRESETS, BlockEncoder, BlockHeader
 from lca_analysis.trajectory.frames import DELTA, END, KEY, FrameHeader, pack_frame
@@ -42,6 +42,7 @@ class RunWriter:
         self._points = 0
         self._iteration = -1
         self._hyperparameters: list[dict[str, Any]] = []
+        self._closed = False
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], manifest: Manifest, overwrite: bool = False) -> "RunWriter":
@@ -96,9 +97,22 @@ class RunWriter:
             Of each parameter group, used by the step that arrived here; None means as before.
         scalars : mapping of str to float, optional
             Logged with this point.
+
+        Raises
+        ------
+        ArgumentError
+            The iteration does not come after the last one, or the writer is closed.
+        MismatchError
+            The weights are not those that the manifest describes.
+        OSError
+            The disk refuses; the run is readable up to the point before, and this writer is done.
         """
+        if self._closed:
+            raise ArgumentError(f"the writer of {self._folder} is closed, or failed before iteration {iteration}")
+        self._check_weights(iteration, weights)
         if iteration <= self._iteration:
             raise ArgumentError(f"iteration {iteration} does not come after {self._iteration}, the last one recorded")
+        self._closed = True  # until the frame is written: after a failure the next delta would have no ground
         if self._points == self._manifest.recording.segment_length:
             self._finish_segment()
         kind = KEY if self._file is None else DELTA
@@ -109,14 +123,29 @@ class RunWriter:
         self._write(pack_frame(header, payload))
         self._iteration = iteration
         self._points += 1
+        self._closed = False
 
     def close(self, complete: bool = True) -> None:
         """End the run; `complete` leaves the mark that nothing is missing."""
+        failed, self._closed = self._closed, True
         if self._file is None:
             return
-        if complete:
+        if complete and not failed:
             self._write(pack_frame(FrameHeader(END, self._iteration), []))
         self._finish_segment()
+
+    def _check_weights(self, iteration: int, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Raise MismatchError unless the weights are those that the manifest describes."""
+        odd = sorted(weights.keys() ^ {tensor.name for tensor in self._manifest.tensors})
+        if odd:
+            raise MismatchError(f"iteration {iteration}: these tensors are not those of the run: {', '.join(odd)}")
+        for tensor in self._manifest.tensors:
+            array, storage = weights[tensor.name], word_format(tensor.dtype).storage
+            if array.shape != tensor.shape or array.dtype != storage:
+                raise MismatchError(
+                    f"iteration {iteration}: {tensor.name} has shape {array.shape} and dtype {array.dtype}, "
+                    f"but the run holds {tensor.shape} and {storage}"
+                )
 
     def _changed(self, groups: list[dict[str, Any]] | None, kind: str) -> list[dict[str, Any]] | None:
         """Give the hyper-parameters when the frame must carry them."""
@@ -152,9 +181,9 @@ class RunWriter:
         """Force the open segment to the disk and close it."""
         if self._file is None:
             return
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._file = None
+        file, self._file = self._file, None
+        with file:
+            os.fsync(file.fileno())
         self._segments += 1
         self._points = 0
 
