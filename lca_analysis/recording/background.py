@@ -54,11 +54,10 @@ class BackgroundWriter:
         """Write what is queued, and end the run."""
         self._queue.put(None)
         self._thread.join()
-        if not self.failed:
-            try:
-                self._writer.close(complete)
-            except OSError as error:
-                self._error = error
+        try:
+            self._writer.close(complete and not self.failed)
+        except OSError as error:
+            self._error = self._error or error
         self._report()
 
     def _work(self) -> None:

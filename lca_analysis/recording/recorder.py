@@ -14,7 +14,7 @@ from torch import nn
 from lca_analysis.errors import ArgumentError
 from lca_analysis.recording.background import BackgroundWriter, Snapshot
 from lca_analysis.recording.hyperparameters import Groups, describe_optimizer, hyperparameters
-from lca_analysis.recording.tensors import describe_tensors, recorded_tensors, snapshot, unwrap
+from lca_analysis.recording.tensors import current_tensors, describe_tensors, snapshot, unwrap
 from lca_analysis.trajectory import Manifest, ProblemReference, RecordingPolicy, RunWriter
 
 
@@ -189,7 +189,8 @@ class Recorder:
         if self._writer is None or (self._writer.failed and self._options.on_error == "warn"):
             self._tell()
             return
-        weights = snapshot(recorded_tensors(self._model))
+        names = [tensor.name for tensor in self._manifest.tensors]
+        weights = snapshot(current_tensors(self._model, names))
         self._writer.put(Snapshot(self._iteration, weights, self._groups, self._scalars))
         self._scalars = {}
 

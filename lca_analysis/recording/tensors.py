@@ -41,9 +41,15 @@ def unwrap(model: nn.Module) -> nn.Module:
 
 def recorded_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     """Name the tensors to record: every parameter once, tied or not, then the buffers that a checkpoint holds."""
-    checkpoint = model.state_dict().keys()
+    checkpoint = model.state_dict().keys()  # asked once: hooks of the user's may hang on it
     buffers = {name: buffer for name, buffer in model.named_buffers() if name in checkpoint}
     return {**dict(model.named_parameters()), **buffers}
+
+
+def current_tensors(model: nn.Module, names: list[str]) -> dict[str, torch.Tensor]:
+    """Look up tensors by name; one that is no longer there is left out."""
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    return {name: tensors[name] for name in names if name in tensors}
 
 
 def describe_tensors(model: nn.Module) -> list[TensorInfo]:

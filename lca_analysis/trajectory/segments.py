@@ -52,9 +52,8 @@ def scan_run(fs: Any, folder: str, manifest: Manifest) -> tuple[list[Segment], l
 
     A segment that is damaged or missing is one problem; those around it are listed.
     """
-    files = (
-        sorted(file for file in fs.ls(folder, detail=False) if file.endswith(".lcaseg")) if fs.exists(folder) else []
-    )
+    names = fs.ls(folder, detail=False) if fs.exists(folder) else []
+    files = sorted(name for name in names if name.endswith(".lcaseg"))
     segments: list[Segment] = []
     problems: list[CorruptError] = []
     for number, file in enumerate(files):

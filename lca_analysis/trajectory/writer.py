@@ -1,5 +1,6 @@
 """Writing a run: run.json once, then one frame per recorded point."""
 
+import copy
 import os
 import shutil
 from collections.abc import Mapping
@@ -151,7 +152,7 @@ class RunWriter:
         """Give the hyper-parameters when the frame must carry them."""
         changed = groups is not None and groups != self._hyperparameters
         if groups is not None and changed:
-            self._hyperparameters = groups
+            self._hyperparameters = copy.deepcopy(groups)
         return self._hyperparameters if changed or kind == KEY else None
 
     def _encode(self, weights: Mapping[str, NDArray[Any]], kind: str) -> tuple[list[BlockHeader], list[bytes]]:
