@@ -69,7 +69,7 @@ def parquet_bytes(table: pa.Table) -> bytes:
     repeated = [field.name for field in table.schema if field.name not in floats and not pa.types.is_list(field.type)]
     sink = pa.BufferOutputStream()
     pq.write_table(
-        table.combine_chunks(),
+        table,
         sink,
         version="2.6",
         data_page_version="1.0",

@@ -58,8 +58,7 @@ def read_part(file: Path, table: TableSchema, columns: list[str], condition: pc.
         _check_schema(file, table, opened.schema_arrow)
         if condition is None:
             return opened.read(columns)
-        rows = pq.read_table(file, columns=columns, filters=condition, partitioning=None)
-    return rows.select(columns)
+        return pq.read_table(file, columns=columns, filters=condition, partitioning=None)
 
 
 def _check_schema(file: Path, table: TableSchema, found: pa.Schema) -> None:

@@ -263,8 +263,7 @@ class Store:
             How many parts were deleted; 0 when there were none.
         """
         names = list(TABLES) if tables is None else list(tables)
-        chosen = [table for table in map(schema_of, names) if split is None or table.has_split]
-        chosen.sort(key=lambda table: list(TABLES).index(table.name), reverse=True)
+        chosen = sorted(map(schema_of, names), key=lambda table: list(TABLES).index(table.name), reverse=True)
         if tables is None:
             _remove_folder(self._work_folder(run, split))
         return sum(self._remove_table(table, run, split) for table in chosen)

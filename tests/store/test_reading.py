@@ -46,10 +46,10 @@ def test_order_and_types(filled):
 
 
 def test_unpadded_part_names_are_read_in_the_order_of_their_numbers(store):
-    for first in (0, 10, 100):
-        store.write_part("units", rows(first, first + 2), "r", "train", f"part-{first}-{first + 2}")
+    for first in (10, 9, 100):
+        store.write_part("units", rows(first, first + 1), "r", "train", f"part-{first}-{first + 1}")
     assert store.table("units").iteration.is_monotonic_increasing
-    assert store.parts("units", "r", "train") == ["part-0-2", "part-10-12", "part-100-102"]
+    assert store.parts("units", "r", "train") == ["part-9-10", "part-10-11", "part-100-101"]
 
 
 def test_run_split_and_columns_are_chosen(filled):
@@ -127,6 +127,12 @@ def test_a_split_of_another_run_only(filled):
         filled.table("units", run="a", split="train")
 
 
+def test_one_of_two_runs_lacks_the_table(filled):
+    filled.write_part("results_peaks", {"layer": "a", "class": -1, "rank": 1, "iteration": 0, "lca": 1}, "a", "train")
+    with pytest.raises(NotFoundError, match="no table 'results_peaks' of run a, b; write it with: lca analyze"):
+        filled.table("results_peaks", run=["a", "b"])
+
+
 def test_split_of_a_table_kept_by_run(filled):
     with pytest.raises(ArgumentError, match="kept by run, not by split"):
         filled.table("runs", split="train")
@@ -140,6 +146,12 @@ def test_strange_names_stay_as_they_are(store, name):
     assert (set(frame.run), set(frame.split)) == ({name}, {name})
     other = ds.dataset(store.path / "units", format="parquet", partitioning=partitioning("units")).to_table()
     assert (set(other["run"].to_pylist()), set(other["split"].to_pylist())) == ({name}, {name})
+
+
+def test_runs_are_in_the_order_of_their_names_not_of_their_folders(store):
+    for run in ("aé", "a~"):
+        store.write_part("units", rows(0, 1), run, "train")
+    assert store.table("units", layer="a").run.tolist() == store.runs() == ["a~", "aé"]
 
 
 @pytest.mark.parametrize("name", STRANGE)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from synthetic_store import PERIOD, hurting_layer, peak_iterations, synthetic_store
+from synthetic_store import MOMENTUM, PERIOD, _flips, hurting_layer, peak_iterations, synthetic_store
 
 from lca_analysis.store import TABLES, Store
 
@@ -87,6 +87,29 @@ def test_flips_are_those_of_the_series(store):
             signs = [np.sign(value) for value in one[column] if value != 0]
             counted = sum(a != b for a, b in itertools.pairwise(signs))
             assert parameters.loc[(tensor, index), flips] == counted
+
+
+def test_flips_skip_zeros():
+    values = np.array([[1, 0, -1, 0, 0, -2, 3.0], [0, 0, 1, 0, 1, 1, 0]]).T
+    assert _flips(values).tolist() == [2, 0]
+
+
+def test_classes_add_up_to_the_whole(store):
+    for name, column in (("layers", "lca"), ("iterations", "allocated")):
+        frame = store.table(name, run="synthetic")
+        by = [key for key in (*KEYS, "tensor") if key in frame]
+        whole, parts = (frame[(frame["class"] < 0) == is_whole].groupby(by)[column].sum() for is_whole in (True, False))
+        np.testing.assert_allclose(parts, whole, atol=1e-13)
+
+
+def test_the_part_of_momentum_is_that_of_the_previous_step(store, layers):
+    series = store.table("series", run="synthetic", split="train", tensor="fc2.weight").astype({"step": float})
+    gradient, step = (
+        series.pivot(index="iteration", columns="index", values=name) for name in ("path_gradient", "step")
+    )
+    carried = (gradient * MOMENTUM * step.shift(fill_value=0)).sum(axis=1)
+    chosen = (layers.run == "synthetic") & (layers.split == "train") & (layers.tensor == "fc2.weight")
+    np.testing.assert_allclose(layers[chosen].lca_momentum, carried, atol=1e-6)
 
 
 def test_the_parts_of_the_update_add_up(layers):

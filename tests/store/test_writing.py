@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from lca_analysis.errors import ArgumentError, NotFoundError
 from lca_analysis.store import part_name
+from lca_analysis.store.files import parquet_bytes
 
 UNITS = {
     "iteration": np.repeat([0, 1], 3),
@@ -90,6 +91,25 @@ def test_what_is_in_a_file(store):
 def test_nan_is_stored_as_null_and_infinity_as_itself(store):
     file = write(store, UNITS | {"lca": np.array([np.nan, np.inf, -np.inf, 0, 1, 2])})
     assert pq.ParquetFile(file).read()["lca"].to_pylist()[:3] == [None, np.inf, -np.inf]
+
+
+def test_nan_of_arrow_is_stored_as_null_too(store):
+    frame = pa.table({"iteration": [0], "layer": ["a"], "unit": [0], "lca": pa.array([np.nan])})
+    assert frame["lca"].null_count == 0
+    assert pq.ParquetFile(write(store, frame)).read()["lca"].null_count == 1
+
+
+def test_nulls_of_the_sort_keys_come_first(store):
+    data = {"iteration": 0, "layer": ["b", None, "a"], "percent_helping": [1.0, 2.0, 3.0]}
+    store.write_part("results_helping_series", data, "r", "train")
+    assert store.table("results_helping_series").percent_helping.tolist() == [2, 3, 1]
+
+
+def test_chunks_do_not_change_the_bytes():
+    whole = pa.table({"x": np.arange(100_000.0), "s": ["a", "b"] * 50_000})
+    chunks = pa.concat_tables([whole.slice(0, 1700), whole.slice(1700)])
+    assert chunks["x"].num_chunks == 2
+    assert parquet_bytes(chunks) == parquet_bytes(whole)
 
 
 def test_writing_again_replaces_and_leaves_nothing_else(store):
