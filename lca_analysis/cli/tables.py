@@ -49,9 +49,7 @@ def _contents(store: Store) -> dict[str, str]:
     """Every table that the store holds, with what a row of it is."""
     present = {name: TABLES[name].description for name in store.tables()}
     if not present:
-        raise NotFoundError(
-            f"{store.path} holds no tables yet; fill it with: lca compute RUN --store {store.path}"
-        )
+        raise NotFoundError(f"{store.path} holds no tables yet; fill it with: lca compute RUN --store {store.path}")
     return present
 
 

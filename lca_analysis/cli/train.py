@@ -1,0 +1,63 @@
+"""``lca train``: train a built-in problem, or one's own, and record it."""
+
+from typing import Any
+
+import click
+
+from lca_analysis.cli.options import arguments_from
+from lca_analysis.cli.output import emit, json_option, progress_from, quiet_option
+
+
+@click.command()
+@click.argument("problem")
+@click.argument("run")
+@click.option("--iterations", default=400, show_default=True, help="Optimizer steps.")
+@click.option("--batch-size", default=250, show_default=True, help="Examples per minibatch.")
+@click.option("--optimizer", default="sgd", show_default=True, help="sgd, adam, adamw or rmsprop.")
+@click.option("--learning-rate", "--lr", default=0.05, show_default=True, help="Learning rate.")
+@click.option("--momentum", default=0.9, show_default=True, help="Momentum; the first beta of adam and adamw.")
+@click.option("--weight-decay", default=0.0, show_default=True, help="Weight decay.")
+@click.option("--nesterov", is_flag=True, help="Nesterov momentum (sgd).")
+@click.option("--schedule", default="constant", show_default=True, help="constant, step or cosine.")
+@click.option("--drop", "drops", multiple=True, type=int, help="Iteration at which step divides the rate by ten.")
+@click.option("--warmup", default=0, show_default=True, help="Iterations of linear warm-up.")
+@click.option("--seed", default=0, show_default=True, help="Of minibatches and dropout.")
+@click.option("--data", help="Folder of the full MNIST or of CIFAR-10.")
+@click.option("--arg", "pairs", multiple=True, metavar="NAME=VALUE", help="An argument of the problem, as seed=1.")
+@click.option("--overwrite", is_flag=True, help="Replace an earlier run in this folder.")
+@json_option
+@quiet_option
+def train(
+    problem: str,
+    run: str,
+    data: str | None,
+    pairs: tuple[str, ...],
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+    **settings: Any,
+) -> None:
+    r"""Train PROBLEM and record every iteration in the folder RUN.
+
+    PROBLEM is mnist_fc, mnist_lenet, cifar_resnet20, cifar_allcnn, digits_mlp, or your own as
+    package.module:function or file.py:function.
+
+    \b
+    Examples:
+      lca train mnist_fc runs/first
+      lca train digits_mlp runs/adam --optimizer adam --lr 0.001 --iterations 200
+      lca train cifar_resnet20 runs/resnet --data cifar-10-batches-bin --arg train=5000
+    """
+    from lca_analysis import build_problem
+    from lca_analysis import train as train_problem
+    from lca_analysis.problems import TrainingSettings
+    from lca_analysis.trajectory import describe
+
+    chosen = TrainingSettings(**settings)
+    arguments = arguments_from(pairs) | ({} if data is None else {"data": data})
+    built = build_problem(problem, **arguments)
+    recorded = train_problem(built, run, chosen, overwrite, progress_from(quiet))
+    if as_json:
+        emit(describe(recorded), as_json)
+    else:
+        click.echo(f"{recorded} is recorded; go on with: lca compute {run} --store store")
