@@ -26,7 +26,7 @@ from lca_analysis.errors import ArgumentError, NumericalError
 @click.option("--overwrite", is_flag=True, help="Replace what the store has of these runs.")
 @json_option
 @quiet_option
-def compute(runs: tuple[str, ...], store: str, as_json: bool, quiet: bool, **options: Any) -> int:
+def compute(runs: tuple[str, ...], store: str, other_data: bool, as_json: bool, quiet: bool, **options: Any) -> int:
     r"""Replay RUNS, allocate every loss change to the parameters, and keep the tables in --store.
 
     Interrupt it at any time: the same command goes on where it stopped. Exits with 7 when a loss or a
@@ -44,6 +44,7 @@ def compute(runs: tuple[str, ...], store: str, as_json: bool, quiet: bool, **opt
 
     problem = _problem(options.pop("problem"), options.pop("pairs"))
     splits = list(options.pop("splits")) or None
+    options["check_data"] = not other_data
     done: list[Summary] = []
     for run in runs:
         done.append(compute_run(run, store, problem, splits, progress=progress_from(quiet), **options))
