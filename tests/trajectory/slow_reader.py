@@ -1,0 +1,125 @@
+"""A second reader of the run format, written from docs/run_format.md: one element at a time, for float32 only.
+
+It shares no code with the package; only the entropy coder (pcodec), MessagePack and CRC-32 are libraries.
+"""
+
+import json
+import struct
+import zlib
+
+import msgspec
+import numpy as np
+from pcodec import standalone
+
+
+def read_points(run):
+    """Iteration, flat list of words, hyper-parameters and scalars of every point, for runs of one block."""
+    described = json.loads((run / "run.json").read_bytes())
+    size = sum(int(np.prod(tensor["shape"], dtype=int)) for tensor in described["tensors"])
+    sizes = [int(np.prod(tensor["shape"], dtype=int)) for tensor in described["tensors"]]
+    for file in sorted((run / "segments").iterdir()):
+        yield from _segment(file.read_bytes(), size, sizes)
+
+
+def _frames(data):
+    assert data[:8] == b"LCASEG\x00\x01"
+    place = 8
+    while place < len(data):
+        magic, header_length, payload_length, header_crc, prefix_crc = struct.unpack_from("<4sIQII", data, place)
+        assert magic == b"LCAF"
+        assert prefix_crc == zlib.crc32(data[place : place + 20])
+        header = data[place + 24 : place + 24 + header_length]
+        assert header_crc == zlib.crc32(header)
+        end = place + 24 + header_length + payload_length
+        commit_crc, done = struct.unpack_from("<I4s", data, end)
+        assert done == b"DONE"
+        assert commit_crc == zlib.crc32(data[place:end])
+        yield msgspec.msgpack.decode(header), data[place + 24 + header_length : end]
+        place = end + 8
+
+
+def _segment(data, size, sizes):
+    groups, state = None, None
+    for header, payload in _frames(data):
+        kind, iteration, _, changed, scalars, blocks = header
+        if kind == "end":
+            return
+        groups = groups if changed is None else changed
+        (block,) = blocks
+        state = _Keyframe(block, payload, size) if kind == "key" else state.next(block, payload, sizes)
+        assert zlib.crc32(np.array(state.words, "<u4").tobytes()) == block[2]
+        yield iteration, state.words, groups, scalars
+
+
+class _Keyframe:
+    """The last two points, the running means, and the order of the words."""
+
+    def __init__(self, block, payload, size):
+        ordered = [int(word) for word in _streams(block[1], payload)]
+        assert len(ordered) == size
+        self.ordered = self.before = ordered
+        self.means = [np.float32(0)] * size
+        self.order = list(range(size))
+
+    @property
+    def words(self):
+        return [word ^ 0x80000000 if word >> 31 else word ^ 0xFFFFFFFF for word in self.ordered]
+
+    def next(self, block, payload, sizes):
+        order, lengths, _, predictors, momenta = block
+        if order == 2:
+            self.order = sorted(range(len(self.order)), key=lambda i: _class(self.means[i]))
+        folded = [0] * len(self.ordered)
+        places = range(len(folded)) if order == 0 else self.order
+        for place, value in zip(places, _streams(lengths, payload), strict=True):
+            folded[place] = int(value)
+        owners = [n for n, size in enumerate(sizes) if size for _ in range(size)]
+        with_elements = {n: p for p, n in enumerate(n for n, size in enumerate(sizes) if size)}
+        now = []
+        for i, fold in enumerate(folded):
+            piece = with_elements[owners[i]]
+            guess = _predict(predictors[piece], momenta[piece], self.ordered[i], self.before[i])
+            now.append((guess + (fold >> 1 if fold % 2 == 0 else -(fold + 1) // 2)) % 2**32)
+            mean, fresh = (
+                np.float32(self.means[i] * np.float32(0.8125)),
+                np.float32(np.float32(fold) * np.float32(0.1875)),
+            )
+            self.means[i] = np.float32(mean + fresh)
+        self.before, self.ordered = self.ordered, now
+        return self
+
+
+def _streams(lengths, payload):
+    values, place = [], 0
+    for length in lengths:
+        if length:
+            values.extend(standalone.simple_decompress(bytes(payload[place : place + length])).tolist())
+        place += length
+    assert place == len(payload)
+    return values
+
+
+def _class(mean):
+    exponent = int(np.float32(mean).view(np.uint32)) >> 23
+    return min(max(exponent - 123, 0), 17)
+
+
+def _number(ordered):
+    return np.uint32(ordered ^ 0x80000000 if ordered >> 31 else ordered ^ 0xFFFFFFFF).view(np.float32)
+
+
+def _predict(predictor, momentum, last, before):
+    if predictor == 0:
+        return last
+    if predictor == 1:
+        return (2 * last - before) % 2**32
+    w, v, m = _number(last), _number(before), np.float32(-momentum)
+    # Each float32 operation through float64, in which it is exact or rounds harmlessly: no fused operation can hide.
+    with np.errstate(all="ignore"):
+        difference = np.float32(float(v) - float(w))
+        product = np.float32(float(difference) * float(m))
+        guess = np.float32(float(product) + float(w))
+    if not np.isfinite(guess):
+        return last
+    word = int(guess.view(np.uint32))
+    return word ^ (0xFFFFFFFF if word >> 31 else 0x80000000)

@@ -1,0 +1,53 @@
+"""The encoder finds the optimizer's momentum without being told, per tensor."""
+
+import numpy as np
+import pytest
+import torch
+from trajectory.made_runs import random_walk, tensor
+
+from lca_analysis.trajectory.blocks import lay_out
+from lca_analysis.trajectory.codec import PRESETS, BlockEncoder
+from lca_analysis.trajectory.prediction import MOMENTUM, STEP
+
+
+def last_header(walk, shapes, dtype="float32"):
+    (block,) = lay_out([tensor(f"t{n}.weight", shape, dtype) for n, shape in enumerate(shapes)])
+    encoder = BlockEncoder(block, PRESETS["fast"])
+    encoder.keyframe(walk[0].view(block.form.word))
+    for point in walk[1:]:
+        header, _ = encoder.delta(point.view(block.form.word))
+    return header
+
+
+@pytest.mark.parametrize("momentum", [0.5, 0.9, 0.99])
+def test_the_momentum_of_sgd_is_found(momentum):
+    header = last_header(random_walk(3000, 15, momentum=momentum), [(3000,)])
+    assert header.predictors == [MOMENTUM]
+    assert header.momenta == [pytest.approx(momentum, abs=2e-3)]
+
+
+def test_tensors_with_momenta_of_their_own_each_get_theirs():
+    slow, fast = random_walk(3000, 20, seed=1, momentum=0.9), random_walk(2000, 20, seed=2, momentum=0.5)
+    header = last_header([np.concatenate(both) for both in zip(slow, fast, strict=True)], [(3000,), (2000,)])
+    assert header.momenta == [pytest.approx(0.9, abs=2e-3), pytest.approx(0.5, abs=2e-3)]
+
+
+def test_the_drifting_ratio_of_adam_is_followed():
+    """Where the gradient is zero Adam's step shrinks by a ratio known in closed form."""
+    torch.manual_seed(0)
+    parameter = torch.nn.Parameter(torch.randn(4000))
+    optimizer = torch.optim.Adam([parameter], lr=1e-2)
+    walk = []
+    for t in range(12):
+        walk.append(parameter.detach().numpy().copy())
+        parameter.grad = torch.randn(4000) * (1.0 if t < 8 else 0.0)
+        optimizer.step()
+    first, second, t = 0.9, 0.999, 11  # the steps into points 10 and 11 are the 10th and 11th
+    correction = (1 - first ** (t - 1)) / (1 - first**t) * ((1 - second**t) / (1 - second ** (t - 1))) ** 0.5
+    header = last_header(walk, [(4000,)])
+    assert header.momenta == [pytest.approx(first * correction / second**0.5, abs=2e-3)]
+
+
+def test_a_counter_costs_nothing_by_its_step():
+    walk = [np.array([t * 3], np.int64) for t in range(6)]
+    assert last_header(walk, [(1,)], "int64").predictors == [STEP]
