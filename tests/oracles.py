@@ -4,6 +4,7 @@ Nothing here uses the package's allocation; a first-year student could check it 
 """
 
 import copy
+import itertools
 
 import numpy as np
 import torch
@@ -93,8 +94,7 @@ def paper_step(problem, split, before, after, tolerance, max_pieces=32):
 def paper_run(problem, split, points, tolerance, max_pieces=32):
     """Allocate every step between successive points (dicts of float64 arrays)."""
     return [
-        paper_step(problem, split, before, after, tolerance, max_pieces)
-        for before, after in zip(points[:-1], points[1:], strict=True)
+        paper_step(problem, split, before, after, tolerance, max_pieces) for before, after in itertools.pairwise(points)
     ]
 
 

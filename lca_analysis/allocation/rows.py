@@ -143,16 +143,23 @@ def element_rows(layout: Layout, step: AllocatedStep) -> Columns:
 
 def join(parts: list[Columns]) -> Columns:
     """Put the rows of several steps together."""
-    return {name: _join_column([_filled(part, name) for part in parts]) for name in parts[0]}
+    if all(_is_single(value) for value in parts[0].values()):
+        return {name: [part[name] for part in parts] for name in parts[0]}
+    lengths = [next(len(value) for value in part.values() if not _is_single(value)) for part in parts]
+    return {
+        name: _join_column([_filled(part[name], length) for part, length in zip(parts, lengths, strict=True)])
+        for name in parts[0]
+    }
 
 
-def _filled(columns: Columns, name: str) -> Any:
-    """Give a column, a single value repeated to the length of the others."""
-    value = columns[name]
-    if np.ndim(value) or isinstance(value, list):
-        return value
-    length = max((len(other) for other in columns.values() if isinstance(other, list | np.ndarray)), default=1)
-    return np.full(length, value)
+def _is_single(value: Any) -> bool:
+    """Whether a value stands for a column of it."""
+    return not isinstance(value, list | np.ndarray)
+
+
+def _filled(value: Any, length: int) -> Any:
+    """Give a column, a single value repeated."""
+    return np.full(length, value) if _is_single(value) else value
 
 
 def _join_column(values: list[Any]) -> Any:

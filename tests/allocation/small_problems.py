@@ -16,7 +16,9 @@ def _classification(shape, seed, train=23, validation=9):
 
 
 def _problem(model, splits, dtype, **arguments):
-    return Problem(model.to(getattr(torch, dtype)), CROSS_ENTROPY, splits, batch_size=10, **arguments)
+    kind = getattr(torch, dtype)
+    splits = {name: (inputs.to(kind), targets) for name, (inputs, targets) in splits.items()}
+    return Problem(model.to(kind), CROSS_ENTROPY, splits, batch_size=10, **arguments)
 
 
 def mlp(dtype="float32", seed=0):
@@ -46,7 +48,7 @@ def batch_norm(dtype="float32", seed=0):
         nn.BatchNorm2d(4),
         nn.Softplus(),
         nn.Flatten(),
-        nn.Linear(36, 5),
+        nn.Linear(36, 5, bias=False),
         nn.BatchNorm1d(5),
         nn.Tanh(),
         nn.Linear(5, 3),

@@ -238,9 +238,15 @@ def test_chunks():
     assert chunk_size(nn.Sequential(conv, nn.BatchNorm2d(1)), 1000) == 1000
 
 
-def test_threads_are_put_back():
-    torch.set_num_threads(2)
-    with pytest.raises(RuntimeError, match="stop"), one_thread():
+def interrupted():
+    """Stop inside."""
+    with one_thread():
         assert torch.get_num_threads() == 1
         raise RuntimeError("stop")
+
+
+def test_threads_are_put_back():
+    torch.set_num_threads(2)
+    with pytest.raises(RuntimeError, match="stop"):
+        interrupted()
     assert torch.get_num_threads() == 2
