@@ -40,11 +40,10 @@ def embed(figures: dict[str, Figure], files: dict[str, dict[str, bytes]], most: 
         SVG for figures of few elements, PNG for the others.
     """
     chosen = {name: _choose(rendered) for name, rendered in files.items()}
-    for dpi in COARSE_DPI:
-        for name in sorted(chosen, key=lambda name: (-len(chosen[name][1]), name)):
-            if sum(len(data) for _, data in chosen.values()) <= most:
-                break
-            chosen[name] = ("image/png", render_png(figures[name], dpi))
+    left = {name: list(COARSE_DPI) for name in chosen}
+    while sum(len(data) for _, data in chosen.values()) > most and any(left.values()):
+        largest = max((name for name in left if left[name]), key=lambda name: (len(chosen[name][1]), name))
+        chosen[largest] = ("image/png", render_png(figures[largest], left[largest].pop(0)))
     return {name: _picture(figures[name], *choice) for name, choice in chosen.items()}
 
 

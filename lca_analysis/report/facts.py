@@ -43,7 +43,7 @@ def subtitle(sources: Sources) -> str:
     parts = [
         str(run["problem"]),
         str(run["optimizer"] or "no optimizer"),
-        *(f"{label} {number(value)}" for label, value in settings if not pd.isna(value)),
+        *(f"{label} {value:g}" for label, value in settings if not pd.isna(value)),
         f"{number(run['iterations'])} recorded steps",
         f"{number(run['parameters'])} parameters in {number(len(sources.layers))} layers",
     ]
@@ -107,7 +107,7 @@ def _computed(sources: Sources, split: str) -> list[Fact]:
     return [
         Fact(
             f"{split}: rule",
-            f"{row['rule']}; tolerance {number(row['tolerance'])}, at most {number(row['max_pieces'])} pieces; "
+            f"{row['rule']}; tolerance {row['tolerance']:g}, at most {number(row['max_pieces'])} pieces; "
             f"gradients in {row['dtype']}; batch normalisation: {row['normalization']}",
         ),
         Fact(

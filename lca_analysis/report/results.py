@@ -48,7 +48,7 @@ def _row(cells: dict[Any, Any]) -> Row:
     """Write one row of a results table; a row without an estimate says why."""
     missing = not is_number(cells["estimate"])
     reason = _text(cells["reason"]) or "the analysis gave no reason"
-    confidence = f" ({100 * float(cells['confidence']):g} %)" if is_number(cells["confidence"]) else ""  # type: ignore[arg-type]
+    confidence = f" ({100 * float(cells['confidence']):g} %)" if is_number(cells["confidence"]) else ""
     ends = interval(cells["low"], cells["high"])
     adjusted = p_value(cells["p_adjusted"])
     return Row(

@@ -4,6 +4,8 @@ import os
 from io import BytesIO
 from pathlib import Path
 
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from lca_analysis.report.figures.style import style_context
@@ -26,7 +28,11 @@ def render(figure: Figure) -> dict[str, bytes]:
     """
     buffer = BytesIO()
     with style_context():
-        figure.savefig(buffer, format="svg", dpi=PNG_DPI, metadata={"Date": None, "Creator": None})
+        # One fit of the panels serves every format; each would repeat it otherwise.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
+        figure.set_dpi(PNG_DPI)
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     return {"png": render_png(figure, PNG_DPI), "svg": buffer.getvalue()}
 
 
@@ -47,7 +53,8 @@ def render_png(figure: Figure, dpi: int) -> bytes:
     """
     buffer = BytesIO()
     with style_context():
-        figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+        figure.set_dpi(dpi)
+        FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 

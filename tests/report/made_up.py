@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lca_analysis.report.quantities import LAG, NET_LCA, SHARED_PEAKS
 from lca_analysis.store import Store, bin_edges, open_store
 
 T = 240
@@ -177,3 +178,26 @@ def _computation_row(seed: int) -> pd.DataFrame:
         "iterations": T, "torch_version": "2.13.0", "package_version": "0.1.0",
     }  # fmt: skip
     return pd.DataFrame([row])
+
+
+def common_results(layers: int) -> dict[str, pd.DataFrame]:
+    """Make rows of the tables that share the common columns; one of them has no result."""
+    names = layer_names(layers)
+    row = {**COMMON, "method": "made up", "null": "none", "alternative": "greater"}
+    net = [
+        {**row, "layer": name, "estimate": -0.5, "low": -0.9, "high": -0.1, "p": 1e-5, "p_adjusted": 2e-5}
+        for name in names
+    ]
+    lag = [{**row, "layer": name, "estimate": 4.5, "low": 3.0, "high": 6.0, "p": 0.2} for name in names]
+    pairs = [
+        {**row, "subject": f"{first}|{second}", "estimate": float(place % 7)}
+        for place, first in enumerate(names)
+        for second in names[place + 1 :]
+    ]
+    none = {**row, "estimate": np.nan, "reason": "too few iterations", "quantity": "percent_helping"}
+    return {
+        "results_helping": pd.DataFrame([none]),
+        "results_hurting": pd.DataFrame(net).assign(quantity=NET_LCA),
+        "results_oscillation": pd.DataFrame(lag).assign(quantity=LAG),
+        "results_synchronization": pd.DataFrame(pairs).assign(quantity=SHARED_PEAKS),
+    }

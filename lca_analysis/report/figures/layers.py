@@ -75,7 +75,7 @@ def plot_layer_net(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     label_rows(ax, list(frame["layer"]))
     ax.set_xlabel("net LCA (loss)")
     ax.grid(axis="x")
-    ax.set_title("Net, with its interval")
+    ax.set_title("Net, with its interval" if frame["low"].notna().any() else "Net")
     return ax
 
 

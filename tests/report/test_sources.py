@@ -1,0 +1,129 @@
+"""What the figures are given: sums, order, and nothing estimated."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from report import made_up
+from synthetic_store import synthetic_store
+
+from lca_analysis.report import sources as frames
+from lca_analysis.report.embedding import embed
+from lca_analysis.report.figures.axes import new_figure
+from lca_analysis.report.saving import render, write_atomic
+from lca_analysis.report.sources import Sources
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """A consistent store of three layers with classes and two tensors a layer."""
+    return Sources(synthetic_store(tmp_path_factory.mktemp("planted"), classes=2), "synthetic")
+
+
+def test_train_comes_first_and_layers_by_depth(planted, store_of):
+    assert planted.splits == ["train", "validation"]
+    assert planted.split == "train"
+    many = Sources(store_of(21), "run")
+    assert many.layers == made_up.layer_names(21)
+    assert list(dict.fromkeys(many.table("results_cumulative")["layer"])) == made_up.layer_names(21)
+    assert many.table("results_helping_series")["layer"].isna().iloc[0]
+
+
+def test_tables_leave_single_classes_out(planted):
+    assert set(planted.table("iterations")["class"]) == {-1}
+    assert len(planted.table("layers")) == 200 * 6
+
+
+def test_rebuilt_loss_is_the_first_loss_plus_what_was_allocated(planted):
+    points = frames.loss_points(planted)
+    train = points[points["split"] == "train"]
+    assert list(train["iteration"]) == list(range(201))
+    np.testing.assert_allclose(train["loss"], train["rebuilt"], atol=1e-4)
+    steps = planted.table("iterations")
+    assert train["rebuilt"].iloc[-1] == pytest.approx(steps["loss_before"].iloc[0] + steps["allocated"].sum())
+
+
+def test_layer_totals_add_up_to_the_loss_change(planted):
+    totals = frames.layer_totals(planted)
+    assert list(totals["layer"]) == ["fc1", "fc2", "fc3"]
+    assert totals["lca"].sum() == pytest.approx(planted.table("iterations")["allocated"].sum())
+    np.testing.assert_allclose(totals["lca"], totals["lca_helping"] + totals["lca_hurting"])
+    np.testing.assert_allclose(totals["lca"], totals[list(frames.PARTS)].sum(axis=1))
+    assert totals["lca"].iloc[-1] > 0
+
+
+def test_histogram_of_the_network_keeps_every_value(planted):
+    rows = frames.histogram_of_network(planted)
+    assert rows["count"].sum() == 200 * 3 * 40
+    assert rows["lca"].sum() == pytest.approx(frames.layer_totals(planted)["lca"].sum())
+    assert rows["bin"].is_unique
+
+
+def test_units_keep_their_sums_over_spans(planted, monkeypatch):
+    monkeypatch.setattr(frames, "MOST_UNIT_COLUMNS", 30)
+    few = frames.largest_units(planted)
+    assert few["iteration"].nunique() == 29
+    whole = planted.store.table("units", run="synthetic", split="train")
+    expected = whole.groupby(["layer", "unit"])["lca"].sum()
+    pd.testing.assert_series_equal(few.groupby(["layer", "unit"])["lca"].sum(), expected, check_dtype=False)
+
+
+def test_units_are_the_largest_from_helping_to_hurting(planted, monkeypatch):
+    monkeypatch.setattr(frames, "MOST_UNIT_ROWS", 12)
+    few = frames.largest_units(planted)
+    whole = planted.store.table("units", run="synthetic", split="train")
+    for layer, rows in few.groupby("layer"):
+        totals = whole[whole["layer"] == layer].groupby("unit")["lca"].sum()
+        shown = list(dict.fromkeys(rows["unit"]))
+        assert set(shown) == set(totals.abs().nlargest(4).index)
+        assert list(totals[shown]) == sorted(totals[shown])
+
+
+def test_units_without_a_number_stay_without(tmp_path):
+    store = made_up.write_store(tmp_path, 3)
+    units = made_up.tables(3)["units"]
+    units.loc[units["iteration"] == 7, "lca"] = np.nan
+    store.write_part("units", units, "run", "train")
+    few = frames.largest_units(Sources(store, "run"))
+    assert few.loc[few["iteration"] == 7, "lca"].isna().all()
+    assert few.loc[few["iteration"] != 7, "lca"].notna().all()
+
+
+def test_peaks_count_the_layers_that_share_an_iteration(store_of):
+    rows = frames.peaks_with_counts(Sources(store_of(21), "run"))
+    for iteration, part in rows.groupby("iteration"):
+        assert set(part["layers"]) == {part["layer"].nunique()}, iteration
+
+
+def test_too_large_pictures_are_drawn_more_coarsely():
+    figures = {}
+    for name in ("small", "noisy"):
+        figures[name] = new_figure(4.0)
+        pixels = np.zeros((2, 2)) if name == "small" else np.random.default_rng(0).random((400, 400))
+        figures[name].subplots().imshow(pixels, interpolation="nearest")
+    files = {name: render(figure) for name, figure in figures.items()}
+    whole = embed(figures, files, most=10**9)
+    most = len(files["noisy"]["png"]) // 2
+    coarse = embed(figures, files, most=most)
+    assert coarse["small"] == whole["small"]
+    assert sum(len(picture.source) for picture in coarse.values()) <= most * 4 / 3 + 100
+    assert (coarse["noisy"].width, coarse["noisy"].height) == (whole["noisy"].width, whole["noisy"].height)
+
+
+def test_figures_of_lines_are_embedded_as_vectors():
+    figure = new_figure(3.0)
+    figure.subplots().plot([0, 1], [0, 1])
+    assert embed({"a": figure}, {"a": render(figure)})["a"].source.startswith("data:image/svg+xml;base64,")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    file = tmp_path / "folder" / "page.html"
+    write_atomic(file, b"old")
+
+    def fail(*arguments):
+        raise OSError("disk full")
+
+    monkeypatch.setattr("lca_analysis.report.saving.os.replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomic(file, b"new")
+    assert file.read_bytes() == b"old"
+    assert [path.name for path in file.parent.iterdir()] == ["page.html"]
