@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from lca_analysis.errors import ArgumentError, MismatchError
+from lca_analysis.errors import ArgumentError, CorruptError, FormatError, MismatchError
 from lca_analysis.trajectory.blocks import Block, lay_out
 from lca_analysis.trajectory.codec import PRESETS, BlockEncoder, BlockHeader
 from lca_analysis.trajectory.frames import DELTA, END, KEY, FrameHeader, pack_frame
@@ -18,6 +18,7 @@ from lca_analysis.trajectory.manifest import (
     MANIFEST_NAME,
     Manifest,
     check_manifest,
+    decode_manifest,
     sync_folder,
     write_manifest,
 )
@@ -209,5 +210,17 @@ def _clear(folder: Path, overwrite: bool) -> None:
         raise ArgumentError(f"{folder} is not empty and not a run; name an empty or a new folder")
     if not overwrite:
         raise ArgumentError(f"{folder} already holds a run; name another folder, or ask for overwrite")
+    _check_is_run(folder)
     shutil.rmtree(folder / SEGMENT_FOLDER, ignore_errors=True)
     (folder / MANIFEST_NAME).unlink()
+
+
+def _check_is_run(folder: Path) -> None:
+    """Refuse to replace what only looks like a run; a damaged one may be replaced."""
+    path = folder / MANIFEST_NAME
+    try:
+        decode_manifest(path.read_bytes(), str(path))
+    except CorruptError:
+        return
+    except FormatError as error:
+        raise ArgumentError(f"{folder} is not a run that can be replaced ({error}); name another folder") from error

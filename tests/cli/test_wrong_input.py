@@ -1,0 +1,168 @@
+"""Wrong input gives one clear line and the documented exit code: a table of cases."""
+
+import json
+import shutil
+import struct
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from lca_analysis import errors
+from lca_analysis.cli.entry import main
+
+USER_CODE = """
+import torch
+import lca_analysis as lca
+
+def problem(width=4, value=0.0):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(3, width), torch.nn.Linear(width, 2))
+    inputs = torch.arange(30.0).reshape(10, 3) / 30 + value
+    targets = torch.arange(10) % 2
+    return lca.Problem(model, torch.nn.CrossEntropyLoss(reduction="none"), {"train": (inputs, targets)}, 5)
+
+def no_problem():
+    return 3
+
+def fails():
+    raise RuntimeError("no luck")
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a run of the user's own problem, its store, and broken things beside them."""
+    root = tmp_path_factory.mktemp("wrong")
+    (root / "mine.py").write_text(USER_CODE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(root)
+        assert run("train", "mine.py:problem", "run", "--iterations", "6", "--batch-size", "5") == 0
+        assert run("compute", "run", "--store", "store", "--workers", "1") == 0
+    _make_broken(root)
+    return root
+
+
+def _make_broken(root):
+    (root / "empty").mkdir()
+    (root / "foreign").mkdir()
+    (root / "foreign" / "notes.txt").write_text("nothing to see")
+    (root / "foreign" / "run.json").write_text('{"hello": 1}')
+    shutil.copytree(root / "run", root / "newer")
+    manifest = json.loads((root / "newer" / "run.json").read_text())
+    (root / "newer" / "run.json").write_text(json.dumps(manifest | {"format_version": 99}))
+    shutil.copytree(root / "run", root / "damaged")
+    segment = next((root / "damaged" / "segments").iterdir())
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2] ^= 255
+    segment.write_bytes(data)
+    shutil.copytree(root / "store", root / "newer_store")
+    (root / "newer_store" / "store.json").write_text(json.dumps({"format": "lca-store", "format_version": 99}))
+    shutil.copytree(root / "store", root / "damaged_store")
+    part = next((root / "damaged_store" / "layers").rglob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:100])
+    _make_short_run(root)
+
+
+def _make_short_run(root):
+    """A run that was killed before its first step: the keyframe alone."""
+    import lca_analysis as lca
+    import torch
+
+    recorder = lca.Recorder(root / "short", torch.nn.Linear(2, 1)).start()
+    recorder.close()
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as ended:
+        main([*arguments])
+    return ended.value.code
+
+
+CASES = {
+    "no verb of that name": ("frobnicate", 2, "No such command"),
+    "missing run": ("info nowhere", 3, "does not exist"),
+    "missing run, compute": ("compute nowhere --store s", 3, "does not exist"),
+    "missing run, verify": ("verify nowhere", 3, "does not exist"),
+    "folder without manifest": ("compute empty --store s", 3, "run.json"),
+    "foreign folder": ("compute foreign --store s", 4, "not the manifest of a run"),
+    "neither run nor store": ("info empty", 4, "neither a run"),
+    "newer run": ("compute newer --store s", 4, "newer"),
+    "damaged run": ("compute damaged --store s --workers 1", 5, "iteration"),
+    "unknown problem": ("train mnist_fx run2", 3, "mnist_fc"),
+    "missing problem file": ("compute run --store s --problem no.py:problem", 3, "no file"),
+    "missing function": ("compute run --store s --problem mine.py:nothing", 3, "no function"),
+    "function gives no problem": ("compute run --store s --problem mine.py:no_problem", 2, "not a Problem"),
+    "function fails": ("compute run --store s --problem mine.py:fails", 2, "no luck"),
+    "not a problem at all": ("compute run --store s --problem os:getcwd", 6, "os:getcwd"),
+    "wrong argument": ("compute run --store s --problem mine.py:problem --arg depth=3", 2, "depth"),
+    "argument without value": ("compute run --store s --problem mine.py:problem --arg depth", 2, "NAME=VALUE"),
+    "wrong model": ("compute run --store s --problem mine.py:problem --arg width=5", 6, "shape"),
+    "wrong problem": ("compute run --store s --problem digits_mlp", 6, "recorded"),
+    "other data": ("compute run --store s --problem mine.py:problem --arg value=1.0", 6, "data"),
+    "unknown split": ("compute run --store s --split test", 3, "train"),
+    "unknown rule": ("compute run --store s --rule midnight", 2, "simpson"),
+    "other settings": ("compute run --store store --tolerance 0.5", 6, "tolerance"),
+    "no step recorded": ("compute short --store s --problem mine.py:problem", 7, "no step"),
+    "zero iterations": ("train mine.py:problem run3 --iterations 0", 2, "iterations"),
+    "batch larger than data": ("train mine.py:problem run4 --batch-size 99", 2, "99"),
+    "run folder in use": ("train mine.py:problem run --batch-size 5", 2, "already"),
+    "folder in use by something else": ("train mine.py:problem foreign --batch-size 5 --overwrite", 2, "foreign"),
+    "CIFAR without data": ("train cifar_resnet20 run5", 2, "data_batch_1.bin"),
+    "CIFAR folder empty": ("train cifar_resnet20 run6 --data empty", 3, "data_batch_1.bin"),
+    "MNIST folder empty": ("train mnist_fc run7 --data empty", 3, "train-images"),
+    "missing store": ("tables nowhere", 3, "nowhere"),
+    "newer store": ("tables newer_store", 4, "newer"),
+    "store that is none": ("tables foreign", 4, "foreign"),
+    "unknown table": ("tables store layerz", 3, "layers"),
+    "unknown run in store": ("tables store layers --run other", 3, "other"),
+    "unknown column": ("tables store layers --columns lca,nothing", 2, "nothing"),
+    "damaged table": ("tables damaged_store layers", 5, ".parquet"),
+    "nothing analysed": ("report store --out report", 3, "lca analyze"),
+    "analyze unknown run": ("analyze store --run other", 3, "other"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_line_and_the_documented_code(case, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    command, code, words = CASES[case]
+    assert run(*command.split()) == code, capsys.readouterr()
+    shown = capsys.readouterr().err.strip()
+    assert words in shown
+    assert "Traceback" not in shown
+    if code != 2 or "error: " in shown:
+        assert shown.splitlines()[-1].startswith(("lca: error: ", "Error: "))
+
+
+def test_loss_that_is_not_finite_stops_training_and_keeps_the_run(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    arguments = "train mine.py:problem diverged --lr 1e30 --batch-size 5 --iterations 50 --momentum 0".split()
+    assert run(*arguments) == errors.NumericalError.exit_code
+    assert "minibatch loss" in capsys.readouterr().err
+    assert run("info", "diverged") == 0
+    assert run("compute", "diverged", "--store", "diverged_store", "--workers", "1") == 7
+
+
+def test_every_error_class_is_documented():
+    from pathlib import Path
+
+    documented = (Path(__file__).parents[2] / "docs" / "exit_codes.md").read_text()
+    classes = [kind for kind in vars(errors).values() if isinstance(kind, type) and kind is not errors.LcaError]
+    for kind in classes:
+        assert f"| {kind.exit_code} |" in documented
+        assert f"`{kind.__name__}`" in documented
+
+
+def test_a_bug_is_one_line_too(monkeypatch, capsys, folder):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("lca_analysis.trajectory.open_run", lambda path: struct.unpack("<I", b""))
+    assert run("info", "run") == 1
+    shown = capsys.readouterr().err
+    assert "unexpected error" in shown or "unexpected" in shown
+    assert "--debug" in shown
+    assert run("--debug", "info", "run") == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_parquet_is_what_others_read(folder):
+    assert isinstance(pq.read_table(folder / "store" / "layers"), pa.Table)
