@@ -1,0 +1,191 @@
+"""The lag of steps behind the negative gradient."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lca_analysis.analysis.bootstrap import Interval, resample
+from lca_analysis.errors import ArgumentError
+
+Reals = NDArray[np.float64]
+
+MAX_LAG = 50
+"""Greatest lag that is looked at, in recorded steps; at most a quarter of the run."""
+
+MIN_LENGTH = 40
+"""Fewest recorded steps that a lag is measured on."""
+
+LAG_METHOD = "cross-correlation of −path gradient and step; block bootstrap over iterations, percentile interval"
+
+_REPEATS = 499
+
+
+@dataclass(frozen=True)
+class LagCurve:
+    """Cross-correlation of −path gradient and step by lag.
+
+    Attributes
+    ----------
+    lag : ndarray[2 M + 1] int64
+        Recorded steps by which the step follows.
+    correlation : ndarray[2 M + 1] float64
+        Mean over the parameters, each of unit variance.
+    products : ndarray[T, 2 M + 1] float64
+        What each iteration adds to the curve, times T: its mean over iterations is `correlation`.
+    """
+
+    lag: NDArray[np.int64]
+    correlation: Reals
+    products: Reals
+
+
+def lag_curve(step: ArrayLike, gradient: ArrayLike, max_lag: int | None = None) -> LagCurve | None:
+    """Cross-correlate −path gradient and step.
+
+    Parameters
+    ----------
+    step, gradient : array_like[T, P] float
+        Δ[t, i] and ḡ[t, i].
+    max_lag : int, optional
+        Greatest lag M; None takes `MAX_LAG`, or a quarter of the series.
+
+    Returns
+    -------
+    LagCurve or None
+        The curve; None when no parameter has both a step and a gradient that vary.
+
+    Notes
+    -----
+    c(ℓ) = mean_i (1/T) Σ_t x[t, i] y[t + ℓ, i] with x and y the standardised −ḡ and Δ. The lag-0 value holds a
+    mechanical part: ḡ is the mean along the step, and so already feels half of it through the curvature.
+    """
+    moves, slopes = np.asarray(step), np.asarray(gradient)
+    if moves.shape != slopes.shape or moves.ndim != 2:
+        raise ArgumentError(f"step {moves.shape} and gradient {slopes.shape} must both be [iterations, parameters]")
+    reach = min(MAX_LAG, len(moves) // 4) if max_lag is None else max_lag
+    moving = np.flatnonzero((np.ptp(moves, axis=0) > 0) & (np.ptp(slopes, axis=0) > 0))
+    if len(moving) == 0:
+        return None
+    leading, following = _standard(-slopes[:, moving]), _standard(moves[:, moving])
+    lags = np.arange(-reach, reach + 1)
+    products = np.zeros((len(moves), len(lags)))
+    for column, lag in enumerate(range(-reach, reach + 1)):
+        late = slice(max(lag, 0), len(moves) + min(lag, 0))
+        early = slice(max(-lag, 0), len(moves) + min(-lag, 0))
+        products[early, column] = np.einsum("tp,tp->t", leading[early], following[late])
+    products /= len(moving)
+    return LagCurve(lags, products.mean(0), products)
+
+
+def resample_counts(length: int, rng: np.random.Generator, repeats: int = _REPEATS) -> Reals:
+    """Draw how often each iteration is in a resample, in stationary blocks.
+
+    Parameters
+    ----------
+    length : int
+        Iterations T.
+    rng : numpy.random.Generator
+        Source of the resamples.
+    repeats : int
+        Number B of resamples.
+
+    Returns
+    -------
+    ndarray[B, T] float64
+        Counts; blocks are 4 T^(1/3) iterations long on average, so that at least ten fit into a run. An iteration
+        carries its lagged products along. Use the same counts for layers that are compared.
+    """
+    block = min(max(4 * length ** (1 / 3), 1.0), length / 10)
+    drawn = resample(length, block, repeats, rng)
+    cells = drawn + length * np.arange(repeats)[:, None]
+    return np.bincount(cells.ravel(), minlength=repeats * length).reshape(repeats, length).astype(np.float64)
+
+
+def lag_of_maximum(curve: LagCurve, resampled: Reals, confidence: float = 0.95) -> Interval:
+    """Find the lag at which steps follow the negative gradient most closely.
+
+    Parameters
+    ----------
+    curve : LagCurve
+        The cross-correlation.
+    resampled : ndarray[B, 2 M + 1] float64
+        Its resamples: `resample_counts` @ ``products`` / T.
+    confidence : float
+        Confidence of the percentile interval.
+
+    Returns
+    -------
+    Interval
+        The lag, in recorded steps. Where the maximum is weak, the interval is wide.
+    """
+    drawn = curve.lag[resampled.argmax(1)].astype(np.float64)
+    return _interval(float(curve.lag[curve.correlation.argmax()]), drawn, len(curve.products), confidence)
+
+
+def lag_difference(
+    curve: LagCurve, resampled: Reals, rest: Reals, resampled_rest: Reals, confidence: float = 0.95
+) -> Interval:
+    """How many steps more a layer lags than the rest of the network.
+
+    Parameters
+    ----------
+    curve : LagCurve
+        The layer's cross-correlation.
+    resampled : ndarray[B, 2 M + 1] float64
+        Its resamples, from the same counts as those of the rest.
+    rest : ndarray[2 M + 1] float64
+        Cross-correlation of the rest.
+    resampled_rest : ndarray[B, 2 M + 1] float64
+        Its resamples.
+    confidence : float
+        Confidence of the percentile interval.
+
+    Returns
+    -------
+    Interval
+        Difference of the lags of the maxima, in recorded steps, with blocks of iterations as units.
+    """
+    drawn = (curve.lag[resampled.argmax(1)] - curve.lag[resampled_rest.argmax(1)]).astype(np.float64)
+    estimate = float(curve.lag[curve.correlation.argmax()] - curve.lag[rest.argmax()])
+    return _interval(estimate, drawn, len(curve.products), confidence)
+
+
+def mean_delay(curve: LagCurve, resampled: Reals, confidence: float = 0.95) -> Interval:
+    """Mean delay of steps behind the negative gradient.
+
+    If Δ is −ḡ through a filter with the weights h, this is Σ ℓ h(ℓ) / Σ h(ℓ): m / (1 − m) for momentum m.
+
+    Parameters
+    ----------
+    curve : LagCurve
+        The cross-correlation.
+    resampled : ndarray[B, 2 M + 1] float64
+        Its resamples: `resample_counts` @ ``products`` / T.
+    confidence : float
+        Confidence of the percentile interval.
+
+    Returns
+    -------
+    Interval
+        Σ ℓ c(ℓ) / Σ c(ℓ), in recorded steps; refused where Σ c(ℓ) is not clearly positive.
+    """
+    totals = resampled.sum(1)
+    if curve.correlation.sum() <= 0 or np.quantile(totals, (1 - confidence) / 2) <= 0:
+        reason = "the sum of the cross-correlation over lags is not clearly positive"
+        return Interval(np.nan, np.nan, np.nan, len(curve.products), reason)
+    drawn = (resampled @ curve.lag)[totals > 0] / totals[totals > 0]
+    estimate = float(curve.correlation @ curve.lag / curve.correlation.sum())
+    return _interval(estimate, drawn, len(curve.products), confidence)
+
+
+def _interval(estimate: float, drawn: Reals, n: int, confidence: float) -> Interval:
+    """Put an estimate beside the quantiles of its resamples."""
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(estimate, float(low), float(high), n)
+
+
+def _standard(values: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Give columns mean 0 and variance 1."""
+    centred = values - values.mean(0)
+    return centred / centred.std(0)

@@ -1,0 +1,131 @@
+"""The lags of layers behind their gradients: rows of ``results_oscillation``, and ``results_lag_curve``."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lca_analysis.analysis.bootstrap import Interval
+from lca_analysis.analysis.lags import (
+    LAG_METHOD,
+    MIN_LENGTH,
+    LagCurve,
+    lag_curve,
+    lag_difference,
+    lag_of_maximum,
+    mean_delay,
+    resample_counts,
+)
+from lca_analysis.analysis.panel import Panel
+from lca_analysis.analysis.rows import Row, from_interval, generator
+
+Reals = NDArray[np.float64]
+
+MOVES_NOT = "no sampled parameter has both steps and gradients that vary"
+_ONE_LAYER = "there is no other layer to compare with"
+_DELAY = "centre of the cross-correlation; block bootstrap over iterations, percentile interval"
+_QUANTITIES = {
+    "lag": LAG_METHOD,
+    "mean_delay": _DELAY,
+    "mean_delay_minus_momentum": _DELAY,
+    "lag_minus_rest": LAG_METHOD,
+}
+
+
+def layer_curves(panel: Panel, layers: tuple[str, ...]) -> dict[str, LagCurve | None]:
+    """Cross-correlate every layer; None where nothing moves, or the run is too short."""
+    if len(panel.step) < MIN_LENGTH:
+        return dict.fromkeys(layers)
+    return {layer: lag_curve(*panel.of_layer(layer)) for layer in layers}
+
+
+def lag_rows(curves: dict[str, LagCurve | None], panel: Panel, momentum: float | None, seed: int) -> list[Row]:
+    """Measure every layer's lag behind its negative gradient, against the momentum's and against the other layers'.
+
+    No p-values: each estimate has a block-bootstrap interval, with blocks of iterations as the units of replication,
+    since the parameters of a layer depend on each other. ``lag`` is the lag of the largest cross-correlation, and
+    ``mean_delay`` its centre, which is m / (1 − m) where Δ is −ḡ passed through momentum m alone.
+
+    Parameters
+    ----------
+    curves : dict of str to LagCurve or None
+        From `layer_curves`.
+    panel : Panel
+        The series.
+    momentum : float, optional
+        Momentum m of the run.
+    seed : int
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    list of Row
+        In training iterations.
+    """
+    counts = resample_counts(max(len(panel.step), 1), generator(seed, "lag"))
+    drawn = {layer: counts @ curve.products / len(counts[0]) for layer, curve in curves.items() if curve is not None}
+    rows = [_momentum_row(momentum, len(panel.step))]
+    for layer, curve in curves.items():
+        if curve is None:
+            rows += _missing(layer, len(panel.step))
+            continue
+        found = _intervals(curve, drawn[layer], momentum, panel.spacing)
+        found["lag_minus_rest"] = _against_rest(layer, curves, drawn)
+        base = Row("", "", 0, layer=layer)
+        rows += [
+            from_interval(replace(base, quantity=name, method=_QUANTITIES[name]), interval, panel.spacing)
+            for name, interval in found.items()
+        ]
+    return rows
+
+
+def missing_lags(layer: str, reason: str) -> list[Row]:
+    """Say for every quantity of lag why there is none."""
+    return [Row(name, method, 0, layer=layer, reason=reason) for name, method in _QUANTITIES.items()]
+
+
+def _missing(layer: str, length: int) -> list[Row]:
+    """Say why a layer has no curve."""
+    short = f"at least {MIN_LENGTH} evenly spaced finite steps are needed; there are {length}"
+    return [replace(row, n=length) for row in missing_lags(layer, short if length < MIN_LENGTH else MOVES_NOT)]
+
+
+def _momentum_row(momentum: float | None, n: int) -> Row:
+    """Give the delay that the momentum alone makes."""
+    row = Row("momentum_delay", "m / (1 − m), from the recorded momentum m", n)
+    if momentum is None or not 0 <= momentum < 1:
+        return replace(row, reason="the run has no momentum between 0 and 1")
+    return replace(row, estimate=momentum / (1 - momentum))
+
+
+def _intervals(curve: LagCurve, drawn: Reals, momentum: float | None, spacing: int) -> dict[str, Interval]:
+    """Measure lag, mean delay, and what of it the momentum does not explain."""
+    delay = mean_delay(curve, drawn)
+    if momentum is None or not 0 <= momentum < 1:
+        excess = Interval(np.nan, np.nan, np.nan, delay.n, "the run has no momentum between 0 and 1")
+    else:
+        shift = momentum / (1 - momentum) / spacing
+        excess = replace(delay, estimate=delay.estimate - shift, low=delay.low - shift, high=delay.high - shift)
+    return {"lag": lag_of_maximum(curve, drawn), "mean_delay": delay, "mean_delay_minus_momentum": excess}
+
+
+def _against_rest(layer: str, curves: dict[str, LagCurve | None], drawn: dict[str, Reals]) -> Interval:
+    """Compare a layer's lag with that of the mean of the other layers' curves."""
+    curve = curves[layer]
+    others = [other for name, other in curves.items() if name != layer and other is not None]
+    if curve is None or not others:
+        return Interval(np.nan, np.nan, np.nan, 0 if curve is None else len(curve.products), _ONE_LAYER)
+    rest = np.mean([other.correlation for other in others], axis=0)
+    drawn_rest = np.mean([values for name, values in drawn.items() if name != layer], axis=0)
+    return lag_difference(curve, drawn[layer], rest, drawn_rest)
+
+
+def lag_curve_frame(curves: dict[str, LagCurve | None], spacing: int) -> pd.DataFrame:
+    """Put the curves into the columns of ``results_lag_curve``, in training iterations."""
+    frames = [
+        pd.DataFrame({"layer": layer, "lag": curve.lag * spacing, "cross_correlation": curve.correlation})
+        for layer, curve in curves.items()
+        if curve is not None
+    ]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()

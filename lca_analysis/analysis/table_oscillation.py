@@ -1,0 +1,186 @@
+"""The tables of oscillation and lag: ``results_oscillation``, ``results_spectra`` and ``results_lag_curve``."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lca_analysis.analysis.flips import flip_interval
+from lca_analysis.analysis.inference import HAC_METHOD
+from lca_analysis.analysis.multiplicity import BENJAMINI_HOCHBERG, HOLM, adjust
+from lca_analysis.analysis.panel import Panel
+from lca_analysis.analysis.periodicity import MIN_LENGTH, PERIODICITY_METHOD, periodicity
+from lca_analysis.analysis.rows import PARAMETERS, Row, adjusted, from_test
+from lca_analysis.analysis.spectra import Spectra, group_delay, spectra
+
+Reals = NDArray[np.float64]
+
+SHORT_PERIOD = 10
+"""Oscillations of fewer recorded steps than this count as fast."""
+
+_LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class LayerOscillation:
+    """What is found in one layer's sampled series.
+
+    Attributes
+    ----------
+    layer : str
+        The layer.
+    rows : list of Row
+        Flip intervals, and spectral LCA; periodicity is tested over all layers together.
+    spectra : Spectra or None
+        None where the series is too short.
+    periods : dict of str to (ndarray, ndarray)
+        Period and p-value of each parameter, for "step" and "gradient".
+    """
+
+    layer: str
+    rows: list[Row]
+    spectra: Spectra | None
+    periods: dict[str, tuple[Reals, Reals]]
+
+
+def layer_oscillation(layer: str, step: Reals, gradient: Reals, spacing: int) -> LayerOscillation:
+    """Analyse the oscillation of one layer's sampled parameters.
+
+    Parameters
+    ----------
+    layer : str
+        The layer.
+    step, gradient : ndarray[T, P] float64
+        Δ[t, i] and ḡ[t, i].
+    spacing : int
+        Training iterations between recorded points.
+
+    Returns
+    -------
+    LayerOscillation
+        Rows and curves, in training iterations.
+    """
+    rows, periods = [], {}
+    for name, values in (("step", step), ("gradient", gradient)):
+        test = flip_interval(values)
+        base = Row(f"flip_interval_{name}", f"{HAC_METHOD} on the flip rate", 0, layer=layer, alternative="two-sided")
+        rows.append(from_test(replace(base, null=f"white noise: {2 * spacing} iterations"), test, 0, spacing))
+        found = periodicity(values)
+        periods[name] = (found.period * spacing, found.p)
+    enough = len(step) >= MIN_LENGTH and step.shape[1] > 0
+    found_spectra = spectra(step, gradient) if enough else None
+    return LayerOscillation(
+        layer, [*rows, *_spectral_rows(layer, found_spectra, spacing, len(step))], found_spectra, periods
+    )
+
+
+def _spectral_rows(layer: str, found: Spectra | None, spacing: int, n: int) -> list[Row]:
+    """Describe the spectral LCA and the group delay of a layer."""
+    parseval = Row(
+        "sampled_lca", "co-spectrum of path gradient and step (Parseval), sampled parameters", n, layer=layer
+    )
+    fast = replace(parseval, quantity=f"sampled_lca_periods_below_{SHORT_PERIOD * spacing}")
+    delay = Row("group_delay", "coherence-weighted slope of phase over frequency", n, layer=layer)
+    if found is None:
+        reason = f"at least {MIN_LENGTH} evenly spaced finite steps are needed; there are {n}"
+        return [replace(row, reason=reason) for row in (parseval, fast, delay)]
+    lag = group_delay(found.frequency, found.coherence, found.phase) * spacing
+    return [
+        replace(parseval, estimate=float(found.lca.sum())),
+        replace(fast, estimate=float(found.lca[found.frequency > 1 / SHORT_PERIOD].sum())),
+        replace(delay, estimate=lag, reason=None if np.isfinite(lag) else "steps and gradients do not vary"),
+    ]
+
+
+def oscillation_rows(found: list[LayerOscillation]) -> list[Row]:
+    """Join the layers' rows, correct for the number of layers, and count the periodic parameters.
+
+    Null, alternative, replication and assumptions: those of `flip_interval` (Holm over layers) and of `periodicity`
+    (one test a sampled parameter, Benjamini–Hochberg over all sampled parameters of the network, at 5 %).
+
+    Parameters
+    ----------
+    found : list of LayerOscillation
+        The layers.
+
+    Returns
+    -------
+    list of Row
+        All rows but those of lags.
+    """
+    rows = [row for layer in found for row in layer.rows if np.isnan(row.p)]
+    for name in ("step", "gradient"):
+        tests = [row for layer in found for row in layer.rows if row.quantity == f"flip_interval_{name}"]
+        rows += adjusted([row for row in tests if not np.isnan(row.p)], HOLM)
+        rows += _periodic_rows(name, found)
+    return rows
+
+
+def _periodic_rows(name: str, found: list[LayerOscillation]) -> list[Row]:
+    """Count the parameters that oscillate, and give the median of their periods."""
+    owner = np.repeat(np.arange(len(found)), [len(layer.periods[name][1]) for layer in found])
+    period = np.concatenate([np.zeros(0), *[layer.periods[name][0] for layer in found]])
+    p = np.concatenate([np.zeros(0), *[layer.periods[name][1] for layer in found]])
+    significant = adjust(p, BENJAMINI_HOCHBERG) <= _LEVEL
+    rows = []
+    for place, layer in [(None, None), *enumerate(layer.layer for layer in found)]:
+        chosen = np.ones(len(p), bool) if place is None else owner == place
+        rows += _periodic_pair(name, layer, period[chosen], p[chosen], significant[chosen])
+    return rows
+
+
+def _periodic_pair(name: str, layer: str | None, period: Reals, p: Reals, significant: NDArray[np.bool_]) -> list[Row]:
+    """Make the two rows of one group of parameters."""
+    tested = int(np.isfinite(p).sum())
+    method = f"{PERIODICITY_METHOD}; {BENJAMINI_HOCHBERG} at {100 * _LEVEL:.0f} %"
+    share = Row(f"percent_periodic_{name}", method, tested, PARAMETERS, layer=layer, null="AR(1) noise")
+    middle = replace(share, quantity=f"median_period_{name}", n=int(significant.sum()))
+    if tested == 0:
+        reason = f"no sampled parameter varies over at least {MIN_LENGTH} steps"
+        return [replace(share, reason=reason), replace(middle, reason=reason)]
+    share = replace(share, estimate=100 * float(significant.sum()) / tested)
+    if not significant.any():
+        return [share, replace(middle, reason="no parameter is periodic")]
+    return [share, replace(middle, estimate=float(np.median(period[significant])))]
+
+
+def spectra_frame(found: list[LayerOscillation], totals: dict[str, float], spacing: int) -> pd.DataFrame:
+    """Put spectra into the columns of ``results_spectra``, in training iterations.
+
+    Parameters
+    ----------
+    found : list of LayerOscillation
+        The layers.
+    totals : dict of str to float
+        Loss change of each layer's parameters, sampled or not, over the same steps.
+    spacing : int
+        Training iterations between recorded points.
+
+    Returns
+    -------
+    DataFrame
+        One row a layer and frequency.
+    """
+    frames = [_one_spectrum(layer, totals[layer.layer], spacing) for layer in found if layer.spectra is not None]
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _one_spectrum(found: LayerOscillation, total: float, spacing: int) -> pd.DataFrame:
+    """Give the rows of one layer."""
+    curves = found.spectra
+    if curves is None:
+        return pd.DataFrame()
+    frequency = curves.frequency / spacing
+    period = np.divide(1.0, frequency, out=np.full(len(frequency), np.nan), where=frequency > 0)
+    columns = {"layer": found.layer, "frequency": frequency, "period": period}
+    columns |= {"power_step": curves.power_step * spacing, "power_gradient": curves.power_gradient * spacing}
+    columns |= {"background_step": curves.background_step * spacing, "coherence": curves.coherence}
+    columns |= {"phase": curves.phase, "lca": curves.lca}
+    fraction = curves.lca.sum() / total if total != 0 and np.isfinite(total) else np.nan
+    return pd.DataFrame(columns | {"lca_sampled_fraction": fraction})
+
+
+def panel_oscillation(panel: Panel, layers: tuple[str, ...]) -> list[LayerOscillation]:
+    """Analyse the oscillation of every layer."""
+    return [layer_oscillation(layer, *panel.of_layer(layer), panel.spacing) for layer in layers]

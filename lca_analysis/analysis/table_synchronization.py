@@ -1,0 +1,168 @@
+"""The tables of synchronised learning: ``results_synchronization`` and ``results_peaks``."""
+
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lca_analysis.analysis.coincidence import JITTER, Coincidence, coincidence_test, pair_p_values, shared_counts
+from lca_analysis.analysis.inference import HAC_METHOD, MeanTest, hac_mean
+from lca_analysis.analysis.layer_series import LayerSeries
+from lca_analysis.analysis.multiplicity import HOLM
+from lca_analysis.analysis.peaks import PEAKS, deepest_minima, residual_series
+from lca_analysis.analysis.rows import EVERY_CLASS, Row, adjusted, from_test, generator
+
+Reals = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+MIN_LENGTH = 3 * PEAKS
+"""Fewest iterations on which the deepest minima are few enough to say something."""
+
+_SHARED = "layer pairs that share one of their deepest minima, summed over iterations"
+_TOO_FEW = "at least two layers with local minima are needed"
+_TAIL = "Pearson type III tail fitted to the null's first three moments (approximation)"
+
+
+@dataclass(frozen=True)
+class ClassPeaks:
+    """Moments of learning of one class.
+
+    Attributes
+    ----------
+    label : int
+        The class; −1 for all of them.
+    kept : ndarray[R] int64
+        Places of the finite steps in the run; the peaks count on them.
+    raw, residual : dict of str to ndarray[≤ 20] int64
+        Peaks of each layer that has any, and those of its residual.
+    """
+
+    label: int
+    kept: Whole
+    raw: dict[str, Whole]
+    residual: dict[str, Whole]
+
+
+def class_peaks(series: LayerSeries, label: int) -> ClassPeaks:
+    """Find the moments of learning of every layer, for one class."""
+    values = series.by_class[label]
+    kept = np.flatnonzero(np.isfinite(values).all(1))
+    inner = values[kept]
+    found = []
+    for columns in (inner, residual_series(inner)):
+        peaks = {name: deepest_minima(column) for name, column in zip(series.layers, columns.T, strict=True)}
+        found.append({name: places for name, places in peaks.items() if len(places)})
+    return ClassPeaks(label, kept, *found)
+
+
+def synchronization_rows(found: list[ClassPeaks], seed: int) -> list[Row]:
+    """Test whether layers share their moments of learning, for all classes together and for each class.
+
+    Null 1: the layers' series are independent (circular shifts). Null 1, local: shifts of at most `JITTER` steps,
+    which a common slow course of training passes. Null 2: the same, of the residuals after regression on the other
+    layers' total. Alternative: more shared moments than that. Unit of replication: the iteration. Assumptions and
+    limits: those of `coincidence_test`. With three layers or fewer, residuals depend negatively, and null 2 is
+    conservative. Holm over the four tests of all classes together, over classes for each of the tests,
+    and over pairs of layers.
+
+    Parameters
+    ----------
+    found : list of ClassPeaks
+        The moments, all classes together first.
+    seed : int
+        Seed of the random shifts.
+
+    Returns
+    -------
+    list of Row
+        Quantity ``shared_peaks`` (and what the null expects); pairs have subject a|b.
+    """
+    rows: list[Row] = []
+    families: dict[str, list[Row]] = {}
+    for peaks in found:
+        for null, (observed, expected, tail) in _tests(peaks, seed).items():
+            families.setdefault("whole" if peaks.label == EVERY_CLASS else null, []).append(observed)
+            rows += [row for row in (expected, tail) if row is not None]
+    for family in families.values():
+        rows += adjusted(family, HOLM)
+    return [*rows, *(row for peaks in found if peaks.label == EVERY_CLASS for row in _pair_rows(peaks))]
+
+
+def _tests(peaks: ClassPeaks, seed: int) -> dict[str, tuple[Row, Row | None, Row | None]]:
+    """Run the four tests of one class: by null, the observed count, the expected one and the tail."""
+    length = len(peaks.kept)
+    reach = min(JITTER, length // 8)
+    local = np.arange(-reach, reach + 1)
+    nulls: list[tuple[str, dict[str, Whole], Whole | None]] = [
+        ("independent layers (circular shifts)", peaks.raw, None),
+        (f"independent layers within ±{reach} steps (local circular shifts)", peaks.raw, local),
+        ("independent residuals on the other layers' total (circular shifts)", peaks.residual, None),
+        (f"independent residuals within ±{reach} steps (local circular shifts)", peaks.residual, local),
+    ]
+    return {null: _one_test(peaks.label, null, chosen, length, shifts, seed) for null, chosen, shifts in nulls}
+
+
+def _one_test(
+    label: int, null: str, peaks: dict[str, Whole], length: int, shifts: Whole | None, seed: int
+) -> tuple[Row, Row | None, Row | None]:
+    """Run one test."""
+    base = Row("shared_peaks", _SHARED, length, class_=label, null=null, alternative="greater")
+    if length < MIN_LENGTH:
+        return replace(base, reason=f"at least {MIN_LENGTH} finite steps are needed; there are {length}"), None, None
+    if len(peaks) < 2:
+        return replace(base, reason=_TOO_FEW), None, None
+    counts = shared_counts(list(peaks.values()), length)
+    found = coincidence_test(counts, generator(seed, "peaks", str(label), null), shifts)
+    how = f"all {found.draws} shifts" if found.exact else f"{found.draws} random shifts, (b + 1) / (B + 1)"
+    observed = from_test(replace(base, method=f"{how}; interval: {HAC_METHOD}"), _interval(peaks, length), 0, length)
+    observed = replace(observed, n=length, statistic=found.observed, p=found.p, reason=None)
+    expected = Row(
+        "expected_shared_peaks", f"mean and central 95 % of the null; {how}", length, class_=label, null=null
+    )
+    expected = replace(expected, estimate=found.expected, low=found.low, high=found.high, confidence=0.95)
+    return observed, expected, _tail_row(replace(base, method=_TAIL), found)
+
+
+def _tail_row(base: Row, found: Coincidence) -> Row:
+    """Give the tail approximation of one test."""
+    reason = None if np.isfinite(found.tail_p) else "no shift changes the count"
+    row = replace(base, quantity="shared_peaks_tail", estimate=float(found.observed), p=found.tail_p, reason=reason)
+    return replace(row, statistic=float(found.observed))
+
+
+def _interval(peaks: dict[str, Whole], length: int) -> MeanTest:
+    """Test the mean number of pairs by iteration, for its interval."""
+    layers = np.bincount(np.concatenate(list(peaks.values())), minlength=length)
+    return hac_mean(layers * (layers - 1) / 2)
+
+
+def _pair_rows(peaks: ClassPeaks) -> list[Row]:
+    """Test every pair of layers, exactly, over all shifts of one against the other."""
+    names, length = list(peaks.raw), len(peaks.kept)
+    if len(names) < 2 or length < MIN_LENGTH:
+        return []
+    counts = shared_counts([peaks.raw[name] for name in names], length)
+    p = pair_p_values(counts)
+    base = Row("shared_peaks", f"all {length} shifts; interval: {HAC_METHOD}", length)
+    base = replace(base, null="independent layers (circular shifts)", alternative="greater")
+    rows = []
+    for a, b in combinations(range(len(names)), 2):
+        both = {name: peaks.raw[name] for name in (names[a], names[b])}
+        row = from_test(replace(base, subject=f"{names[a]}|{names[b]}"), _interval(both, length), 0, length)
+        count = float(counts[a, b, 0])
+        rows.append(replace(row, n=length, estimate=count, statistic=count, p=float(p[a, b]), reason=None))
+    return adjusted(rows, HOLM)
+
+
+def peaks_frame(found: list[ClassPeaks], series: LayerSeries) -> pd.DataFrame:
+    """Put the moments of learning into the columns of ``results_peaks``."""
+    frames = []
+    for peaks in found:
+        for layer, places in peaks.raw.items():
+            step = peaks.kept[places]
+            lca = series.by_class[peaks.label][step, series.layers.index(layer)]
+            columns = {"layer": layer, "class": peaks.label, "rank": np.arange(1, len(step) + 1)}
+            frames.append(pd.DataFrame(columns | {"iteration": series.iterations[step], "lca": lca}))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
