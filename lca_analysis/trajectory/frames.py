@@ -65,6 +65,8 @@ def pack_frame(header: FrameHeader, payload: list[bytes]) -> bytes:
 def find_frame(file: BinaryIO, offset: int, size: int) -> FrameEntry | None:
     """Find the frame at an offset of a file of `size` bytes; None when it was not written to its end.
 
+    A power failure can leave a file that has grown and holds only zeros there: that was not written either.
+
     Raises
     ------
     CorruptError
@@ -74,6 +76,8 @@ def find_frame(file: BinaryIO, offset: int, size: int) -> FrameEntry | None:
         return None
     file.seek(offset)
     prefix = file.read(_PREFIX.size)
+    if not any(prefix) and not any(file.read()):
+        return None
     magic, header_length, payload_length, header_checksum, checksum = _PREFIX.unpack(prefix)
     if magic != _MAGIC or checksum != zlib.crc32(prefix[: _LENGTHS.size]):
         raise CorruptError(f"damaged frame prefix at byte {offset}")

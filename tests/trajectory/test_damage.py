@@ -1,0 +1,239 @@
+"""Damage is told, with file and iteration; what a dying process leaves behind opens up to its last whole point."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import msgspec
+import numpy as np
+import pytest
+from trajectory.made_runs import RUN_ID, manifest, read_back, same_bits, write
+
+from lca_analysis.errors import CorruptError, FormatError, NotFoundError
+from lca_analysis.trajectory import FORMAT_VERSION, open_run, verify
+
+
+def segment(path, number=0):
+    return path / "segments" / f"{number:06d}.lcaseg"
+
+
+def readable(path, points):
+    """Open and read a run that may be damaged; how many points it gives, all of them right, or None if it reports."""
+    try:
+        found = list(open_run(path).walk())
+    except FormatError:
+        return None
+    for point in found:
+        for name, array in points[point.iteration].items():
+            assert same_bits(point.weights[name], array)
+    assert [point.iteration for point in found] == list(range(len(found)))
+    return len(found)
+
+
+def test_the_last_segment_cut_at_any_byte_opens_to_the_last_whole_point(small_run):
+    path, points = small_run
+    run = open_run(path)
+    ends = [entry.end for entry in run.segments[-1].frames]
+    data = segment(path, 2).read_bytes()
+    for size in range(len(data)):
+        segment(path, 2).write_bytes(data[:size])
+        assert readable(path, points) == 8 + sum(end <= size for end in ends), size
+        assert not open_run(path).complete
+    segment(path, 2).write_bytes(data)
+    assert open_run(path).complete
+
+
+def test_zeros_that_a_power_failure_left_behind_are_no_damage(small_run):
+    path, points = small_run
+    data = segment(path, 2).read_bytes()
+    segment(path, 2).write_bytes(data[: open_run(path).segments[2].frames[1].offset] + bytes(5000))
+    assert readable(path, points) == 9
+    assert "5000 bytes" in verify(path).notes[0]
+    segment(path, 2).write_bytes(data[:-400] + bytes(10) + b"x" + bytes(500))
+    assert readable(path, points) is None
+
+
+def test_a_segment_in_the_middle_cut_at_any_byte_is_reported(small_run):
+    path, points = small_run
+    data = segment(path, 1).read_bytes()
+    for size in range(0, len(data), 3):
+        segment(path, 1).write_bytes(data[:size])
+        assert readable(path, points) is None, size
+        assert not verify(path).ok
+
+
+def test_any_changed_byte_is_reported_or_harmless(small_run):
+    path, points = small_run
+    rng = np.random.default_rng(0)
+    for number in range(3):
+        data = segment(path, number).read_bytes()
+        for place in range(len(data)):
+            changed = bytearray(data)
+            changed[place] ^= int(rng.integers(1, 256))
+            segment(path, number).write_bytes(changed)
+            assert readable(path, points) in (None, 10), (number, place)
+        segment(path, number).write_bytes(data)
+
+
+def test_any_changed_byte_of_the_manifest_is_reported_or_harmless(small_run):
+    path, points = small_run
+    data = (path / "run.json").read_bytes()
+    rng = np.random.default_rng(1)
+    for place in range(len(data)):
+        changed = bytearray(data)
+        changed[place] ^= int(rng.integers(1, 256))
+        (path / "run.json").write_bytes(changed)
+        assert readable(path, points) in (None, 10), place
+
+
+def test_damage_in_the_middle_names_file_and_iteration(small_run):
+    path, _ = small_run
+    entry = open_run(path).segments[1].frames[1]
+    data = bytearray(segment(path, 1).read_bytes())
+    data[entry.end - 12] ^= 1
+    segment(path, 1).write_bytes(data)
+    run = open_run(path)
+    assert run.weights(4).keys() == {"a.weight", "a.bias", "count"}
+    with pytest.raises(CorruptError, match=r"000001\.lcaseg.*iteration 5"):
+        run.weights(6)
+    assert run.weights(9)
+
+
+def test_verify_lists_every_damaged_place_and_goes_on(small_run):
+    path, _ = small_run
+    run = open_run(path)
+    for number, frame in ((0, 1), (0, 3), (1, 2)):
+        data = bytearray(segment(path, number).read_bytes())
+        data[run.segments[number].frames[frame].end - 10] ^= 0x40
+        segment(path, number).write_bytes(data)
+    segment(path, 2).write_bytes(segment(path, 2).read_bytes()[:-1])
+    report = verify(path)
+    assert not report.ok
+    assert [sorted(set(problem.split()) & {"1:", "3:", "6:"}) for problem in report.problems] == [
+        ["1:"],
+        ["3:"],
+        ["6:"],
+    ]
+    assert report.points == 1 + 2 + 2
+    assert any("never committed" in note for note in report.notes)
+
+
+def test_a_whole_run_verifies(small_run):
+    report = verify(small_run[0])
+    assert report.ok
+    assert report.points == 10
+    assert report.notes == ()
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_missing_segment_is_reported(small_run, number):
+    path, _ = small_run
+    segment(path, number).unlink()
+    with pytest.raises(CorruptError, match=rf"00000{number}\.lcaseg"):
+        open_run(path)
+
+
+def test_segments_that_change_places_are_reported(small_run):
+    path, _ = small_run
+    first, second = segment(path, 0).read_bytes(), segment(path, 1).read_bytes()
+    segment(path, 0).write_bytes(second)
+    segment(path, 1).write_bytes(first)
+    with pytest.raises(CorruptError, match="begins at iteration 0"):
+        open_run(path)
+
+
+def test_a_segment_of_another_run_is_reported(small_run, tmp_path):
+    path, points = small_run
+    tensors = open_run(path).tensors
+    other = msgspec.structs.replace(manifest(tensors), run_id=RUN_ID[::-1])
+    write(tmp_path / "other", other, points)
+    shutil.copy(segment(tmp_path / "other", 1), segment(path, 1))
+    with pytest.raises(CorruptError, match="another run"):
+        open_run(path)
+
+
+def test_a_folder_that_is_no_run_is_told_from_one_that_is_missing(tmp_path):
+    with pytest.raises(NotFoundError, match="does not exist"):
+        open_run(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotFoundError, match=r"run\.json"):
+        open_run(tmp_path / "empty")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(FormatError, match="is a file"):
+        open_run(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[1, 2]", '{"format": "zarr", "format_version": 1}', "\xff\xfe", "[" * 100_000]
+)
+def test_a_foreign_manifest_is_refused(tmp_path, content):
+    (tmp_path / "run.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(FormatError, match=r"run\.json"):
+        open_run(tmp_path)
+
+
+def changed_manifest(path, **fields):
+    described = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps(described | fields))
+
+
+def test_a_newer_format_asks_for_an_upgrade(small_run):
+    path, _ = small_run
+    changed_manifest(path, format_version=FORMAT_VERSION + 1)
+    with pytest.raises(FormatError, match="upgrade") as caught:
+        open_run(path)
+    assert not isinstance(caught.value, CorruptError)
+
+
+@pytest.mark.parametrize("shape", [[-1], [2**40], [2**20, 2**20], [1] * 40])
+def test_impossible_shapes_are_refused_before_anything_is_allocated(small_run, shape):
+    path, _ = small_run
+    described = json.loads((path / "run.json").read_text())
+    described["tensors"][0]["shape"] = shape
+    (path / "run.json").write_text(json.dumps(described))
+    with pytest.raises(CorruptError, match=r"a\.weight|elements"):
+        open_run(path)
+
+
+def test_a_changed_tensor_table_is_refused(small_run):
+    path, _ = small_run
+    described = json.loads((path / "run.json").read_text())
+    described["tensors"][0]["shape"] = [4, 3]
+    (path / "run.json").write_text(json.dumps(described))
+    with pytest.raises(CorruptError, match=r"run\.json was changed"):
+        open_run(path)
+
+
+WRITE_FOREVER = """
+import sys
+import numpy as np
+from trajectory.made_runs import manifest, tensor
+from lca_analysis.trajectory import RunWriter
+writer = RunWriter.create(sys.argv[1], manifest([tensor("a.weight", (500,))], segment_length=8))
+for t in range(10**9):
+    writer.append(t, {"a.weight": np.arange(500, dtype=np.float32) * np.float32(t)})
+    if t == 20:
+        print("going", flush=True)
+"""
+
+
+def test_a_killed_process_leaves_every_committed_point(tmp_path):
+    path = tmp_path / "run"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITE_FOREVER, str(path)], stdout=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout.readline() == b"going\n"
+        time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    run = open_run(path)
+    assert not run.complete
+    assert len(run.iterations) > 20
+    read_back(path, [{"a.weight": np.arange(500, dtype=np.float32) * np.float32(t)} for t in run.iterations])
+    report = verify(path)
+    assert report.ok
+    assert any("did not close" in note for note in report.notes)
