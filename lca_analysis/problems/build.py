@@ -1,17 +1,20 @@
 """From a reference to a Problem: the one place where a run's own code is executed."""
 
+import contextlib
 import importlib
 import importlib.util
 import inspect
+import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
-from lca_analysis.errors import ArgumentError, MismatchError, NotFoundError
+from lca_analysis.errors import ArgumentError, LcaError, MismatchError, NotFoundError
 from lca_analysis.problems.problem import Problem
 from lca_analysis.trajectory import ProblemReference
 
@@ -20,8 +23,13 @@ PROBLEMS = ("mnist_fc", "mnist_lenet", "cifar_resnet20", "cifar_allcnn", "digits
 _PACKAGE = __name__.split(".", maxsplit=1)[0]
 
 
-def build_problem(reference: str | ProblemReference, **arguments: Any) -> Problem:
+def build_problem(
+    reference: str | ProblemReference, run: str | os.PathLike[str] | None = None, /, **arguments: Any
+) -> Problem:
     """Build a problem by calling the function that a reference names.
+
+    torch's global random state is afterwards what it was before. The function sees that state, so a model that it
+    initialises without a seed of its own follows an earlier ``torch.manual_seed``.
 
     Parameters
     ----------
@@ -29,6 +37,9 @@ def build_problem(reference: str | ProblemReference, **arguments: Any) -> Proble
         A built-in name (see `PROBLEMS`), "package.module:function", or "path/to/file.py:function" with the path
         relative to the current directory. The function's module must import lca_analysis, which keeps a run from a
         stranger from naming any other function.
+    run : str or path-like, optional
+        Folder of a run; a relative path of a file that is not found from the current directory is then looked for
+        from the folder that the run's folder is in.
     **arguments
         Arguments of the function, JSON values; they replace those of a ProblemReference.
 
@@ -49,15 +60,52 @@ def build_problem(reference: str | ProblemReference, **arguments: Any) -> Proble
     target = reference if isinstance(reference, str) else reference.target
     if isinstance(reference, ProblemReference):
         arguments = {**reference.arguments, **arguments}
-    function = _find(target)
-    _check_arguments(target, function, arguments)
-    problem = _call(target, function, arguments)
+    with _random_state_kept(), _imports_from(target, run) as place:
+        function = _find(target, place)
+        _check_arguments(target, function, arguments)
+        problem = _call(target, function, arguments)
     fingerprints = {name: problem.fingerprint(name) for name in problem.splits}
     problem.reference = ProblemReference(target, arguments, fingerprints)
     return problem
 
 
-def _find(target: str) -> Callable[..., Any]:
+@contextlib.contextmanager
+def _random_state_kept() -> Iterator[None]:
+    """Put torch's random state back, on every device."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        yield
+
+
+@contextlib.contextmanager
+def _imports_from(target: str, run: str | os.PathLike[str] | None) -> Iterator[Path | None]:
+    """Give the target's file, if it names one; meanwhile the files beside it can be imported."""
+    place = target.rpartition(":")[0]
+    if not place.endswith(".py"):
+        yield None
+        return
+    path = _locate(place, run)
+    folder = str(path.parent.resolve())
+    sys.path.insert(0, folder)
+    try:
+        yield path
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
+
+
+def _locate(place: str, run: str | os.PathLike[str] | None) -> Path:
+    """Find a Python file from the current directory, or from beside the run's folder."""
+    roots = [Path.cwd()] if run is None else [Path.cwd(), Path(run).resolve().parent]
+    for root in roots:
+        if (root / place).is_file():
+            return root / place
+    raise NotFoundError(
+        f"there is no file {place} (looked from {' and from '.join(str(root) for root in roots)}); run from the "
+        "folder it is relative to, or name it with --problem"
+    )
+
+
+def _find(target: str, file: Path | None) -> Callable[..., Any]:
     """Find the function that a target names."""
     if target in PROBLEMS:
         return getattr(importlib.import_module(BUILTIN), target)
@@ -67,7 +115,7 @@ def _find(target: str) -> Callable[..., Any]:
             f"there is no problem {target!r}; name one of {', '.join(PROBLEMS)}, or your own as "
             "package.module:function or path/to/file.py:function"
         )
-    module = _load_file(place) if place.endswith(".py") else _import(place, target)
+    module = _import(place, target) if file is None else _load_file(file, place)
     function = getattr(module, name, None)
     if function is None:
         raise NotFoundError(f"{place} has no function {name!r}")
@@ -86,9 +134,7 @@ def _check_trust(target: str, function: Any) -> None:
         for value in function.__globals__.values()
     )
     if module == _PACKAGE or not imports_us:
-        raise MismatchError(
-            f"{target} does not build a Problem: the module of the function must import lca_analysis"
-        )
+        raise MismatchError(f"{target} does not build a Problem: the module of the function must import lca_analysis")
 
 
 def _import(place: str, target: str) -> types.ModuleType:
@@ -101,26 +147,20 @@ def _import(place: str, target: str) -> types.ModuleType:
         raise ArgumentError(f"{target}: importing {place} raised {type(error).__name__}: {error}") from error
 
 
-def _load_file(place: str) -> types.ModuleType:
-    """Execute a Python file as a module of its own; files beside it can be imported."""
-    path = Path(place)
-    if not path.is_file():
-        raise NotFoundError(
-            f"there is no file {place} (looked from {Path.cwd()}); run from the folder it is relative to, "
-            "or name it with --problem"
-        )
+def _load_file(path: Path, place: str) -> types.ModuleType:
+    """Execute a Python file as a module of its own."""
     spec = importlib.util.spec_from_file_location(f"_problem_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise NotFoundError(f"{place} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    sys.path.insert(0, str(path.parent.resolve()))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise ArgumentError(f"{place} raised {type(error).__name__}: {error}") from error
-    finally:
-        sys.path.pop(0)
+    except (Exception, SystemExit) as error:
+        raise ArgumentError(
+            f"{place} raised {type(error).__name__}: {error}; it is imported here, not run: keep what a script does "
+            'under if __name__ == "__main__"'
+        ) from error
     return module
 
 
@@ -136,22 +176,16 @@ def _check_arguments(target: str, function: Callable[..., Any], arguments: dict[
     except (TypeError, msgspec.MsgspecError):
         held = False
     if not held:
-        raise ArgumentError(
-            f"{target}: the arguments must be JSON values (numbers, words, lists), not {arguments}"
-        )
+        raise ArgumentError(f"{target}: the arguments must be JSON values (numbers, words, lists), not {arguments}")
 
 
 def _call(target: str, function: Callable[..., Any], arguments: dict[str, Any]) -> Problem:
     """Call the function and check what it gives."""
     try:
         problem = function(**arguments)
-    except (ArgumentError, NotFoundError, MismatchError):
+    except LcaError:
         raise
-    except ImportError:
-        raise
-    except Exception as error:
-        if hasattr(error, "exit_code"):
-            raise
+    except (Exception, SystemExit) as error:
         raise ArgumentError(f"{target} raised {type(error).__name__}: {error}") from error
     if not isinstance(problem, Problem):
         raise ArgumentError(f"{target} gave {type(problem).__name__}, not a Problem")

@@ -136,8 +136,6 @@ def _problem(
     batch_size: int,
 ) -> Problem:
     """Make a problem of classification by cross-entropy."""
-    limited = {
-        name: limit(split, count, name) for (name, split), count in zip(splits.items(), examples, strict=True)
-    }
+    limited = {name: limit(split, count, name) for (name, split), count in zip(splits.items(), examples, strict=True)}
     loss = nn.CrossEntropyLoss(reduction="none")
     return Problem(initialize(model, seed), loss, limited, batch_size, classes=_CLASSES)

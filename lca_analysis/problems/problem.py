@@ -1,6 +1,7 @@
 """Problem: what a run was trained on, as the allocation needs it."""
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,6 +69,11 @@ class Problem:
             raise ArgumentError(f"batch_size must be a whole number of 1 or more, not {self.batch_size!r}")
         if not self.splits:
             raise ArgumentError('splits is empty; give at least one, such as {"train": (inputs, targets)}')
+        for name in self.splits:
+            if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name):
+                raise ArgumentError(
+                    f"a split cannot be named {name!r}: it becomes a folder's name; use letters, digits, - and _"
+                )
         self.splits = {name: _as_tensors(name, split) for name, split in self.splits.items()}
 
     def split(self, name: str) -> Split:
@@ -116,16 +122,22 @@ class Problem:
         return digest.hexdigest()
 
     def check_loss(self) -> None:
-        """Raise ArgumentError unless the loss gives one value per example, on a few examples of the first split."""
+        """Raise ArgumentError unless the loss gives one value per example, on two examples of the first split."""
         inputs, targets = self.split(next(iter(self.splits)))
         count = min(2, len(inputs))
-        was_training = self.model.training
+        modes = [(module, module.training) for module in self.model.modules()]
         self.model.eval()
         try:
             with torch.no_grad():
                 values = self.loss(self.model(inputs[:count]), targets[:count])
+        except Exception as error:
+            raise ArgumentError(
+                f"loss(model(inputs), targets) raised {type(error).__name__}: {error}; it was given inputs of shape "
+                f"{tuple(inputs[:count].shape)} and targets of shape {tuple(targets[:count].shape)}"
+            ) from error
         finally:
-            self.model.train(was_training)
+            for module, training in modes:
+                module.training = training
         if not isinstance(values, torch.Tensor) or values.shape != (count,):
             shape = tuple(values.shape) if isinstance(values, torch.Tensor) else type(values).__name__
             raise ArgumentError(
@@ -138,14 +150,12 @@ def _as_tensors(name: str, split: Split | Dataset[Any]) -> Split:
     """Check a split, or read a data set into tensors."""
     if isinstance(split, Dataset):
         inputs, targets = _read(name, split)
-    elif (
-        isinstance(split, tuple | list)
-        and len(split) == 2
-        and all(isinstance(part, torch.Tensor) for part in split)
-    ):
+    elif isinstance(split, tuple | list) and len(split) == 2 and all(isinstance(part, torch.Tensor) for part in split):
         inputs, targets = split
     else:
         raise ArgumentError(f"split {name!r} must be (inputs, targets) tensors or a map-style Dataset")
+    if not inputs.ndim or not targets.ndim:
+        raise ArgumentError(f"split {name!r} holds a single number; its tensors need a first dimension of examples")
     if len(inputs) != len(targets):
         raise ArgumentError(f"split {name!r} has {len(inputs)} inputs but {len(targets)} targets")
     if not len(inputs):
@@ -159,7 +169,16 @@ def _read(name: str, dataset: Dataset[Any]) -> Split:
         raise ArgumentError(f"split {name!r}: an iterable Dataset has no fixed order; give a map-style one")
     if not len(dataset):
         raise ArgumentError(f"split {name!r} is empty")
-    items = default_collate([dataset[index] for index in range(len(dataset))])
-    if not isinstance(items, tuple | list) or len(items) != 2:
-        raise ArgumentError(f"split {name!r}: each item of the Dataset must be (input, target)")
-    return torch.as_tensor(items[0]), torch.as_tensor(items[1])
+    try:
+        items = default_collate([dataset[index] for index in range(len(dataset))])
+    except Exception as error:
+        raise ArgumentError(
+            f"split {name!r}: its items cannot be read and stacked into tensors: {type(error).__name__}: {error}"
+        ) from error
+    if (
+        not isinstance(items, tuple | list)
+        or len(items) != 2
+        or not all(isinstance(part, torch.Tensor) for part in items)
+    ):
+        raise ArgumentError(f"split {name!r}: each item of the Dataset must be (input, target), tensors or numbers")
+    return items[0], items[1]

@@ -65,6 +65,9 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         """Check every value."""
+        for name in ("iterations", "batch_size", "warmup", "seed"):
+            value = getattr(self, name)
+            _need(type(value) is int, f"{name} must be a whole number, not {value!r}")
         _need(self.iterations >= 1, f"iterations must be 1 or more, not {self.iterations}")
         _need(self.batch_size >= 1, f"batch_size must be 1 or more, not {self.batch_size}")
         _need(
@@ -83,6 +86,10 @@ class TrainingSettings:
             "nesterov needs sgd with a momentum above 0",
         )
         _need(bool(self.drops) == (self.schedule == "step"), "drops go with the step schedule, and it needs them")
+        _need(
+            list(self.drops) == sorted(set(self.drops)) and all(drop > self.warmup for drop in self.drops),
+            f"drops must rise, and lie after the warm-up of {self.warmup} iterations, not {self.drops}",
+        )
         _need(
             0 <= self.warmup < self.iterations,
             f"warmup must be from 0 to below the {self.iterations} iterations, not {self.warmup}",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from lca_analysis.errors import ArgumentError, NumericalError
+from lca_analysis.problems.build import PROBLEMS
 from lca_analysis.problems.problem import Problem
 from lca_analysis.problems.settings import TrainingSettings, make_optimizer, make_schedule
 from lca_analysis.progress import track
@@ -23,7 +24,9 @@ def train(
 ) -> Run:
     """Train a problem's model on its "train" split and record every iteration.
 
-    The same seed gives the same run, bit for bit, on one machine with one number of threads.
+    An epoch is a fresh permutation of the split, cut into minibatches; a last one that would be incomplete is left
+    out, so that every gradient is over as many examples. The same seed gives the same run, bit for bit, on one
+    machine with one number of threads. torch's global random state is left as it was.
 
     Parameters
     ----------
@@ -47,15 +50,15 @@ def train(
     ------
     ArgumentError
         The folder is in use, or the split is smaller than a minibatch.
+    NotFoundError
+        The problem has no "train" split.
     NumericalError
         The minibatch loss is not finite; the run up to there stays readable.
     """
     chosen = settings or TrainingSettings()
+    _check_minibatch(len(problem.split("train")[0]), chosen.batch_size)  # before the folder is touched
     optimizer = make_optimizer(chosen, problem.model)
-    seeds = {"train": chosen.seed}
-    if problem.reference is not None and isinstance(seed := problem.reference.arguments.get("seed", 0), int):
-        seeds["model"] = seed
-    options = RecorderOptions(seeds=seeds, tags={"settings": chosen.to_json()})
+    options = RecorderOptions(seeds=_seeds(problem, chosen), tags={"settings": chosen.to_json()})
     recorder = Recorder(path, problem.model, optimizer, problem=problem, overwrite=overwrite, options=options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(chosen.seed)
@@ -64,6 +67,23 @@ def train(
                 bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
                 bar.update()
     return open_run(path)
+
+
+def _seeds(problem: Problem, settings: TrainingSettings) -> dict[str, int]:
+    """Give the seeds to keep: of training, and of the model where the problem's arguments or defaults tell it."""
+    seeds = {"train": settings.seed}
+    if problem.reference is None:
+        return seeds
+    default = 0 if problem.reference.target in PROBLEMS else None
+    if isinstance(seed := problem.reference.arguments.get("seed", default), int):
+        seeds["model"] = seed
+    return seeds
+
+
+def _check_minibatch(examples: int, batch_size: int) -> None:
+    """Raise ArgumentError when the split is smaller than a minibatch."""
+    if batch_size > examples:
+        raise ArgumentError(f"batch_size {batch_size} is more than the {examples} examples of the train split")
 
 
 def steps(
@@ -96,8 +116,7 @@ def steps(
 
 def minibatches(examples: int, batch_size: int, seed: int) -> Iterator[torch.Tensor]:
     """Draw minibatches without end: each epoch a fresh permutation, its last incomplete minibatch left out."""
-    if batch_size > examples:
-        raise ArgumentError(f"batch_size {batch_size} is more than the {examples} examples of the train split")
+    _check_minibatch(examples, batch_size)
     generator = torch.Generator().manual_seed(seed)
     while True:
         order = torch.randperm(examples, generator=generator)

@@ -26,6 +26,7 @@ class Row:
     n: str
     method: str
     null: str
+    note: str
     missing: bool
 
 
@@ -60,7 +61,8 @@ def _row(cells: dict[Any, Any]) -> Row:
         p_adjusted=f"{adjusted} ({_text(cells['adjustment'])})" if _text(cells["adjustment"]) else adjusted,
         n=f"{number(cells['n'])} {_text(cells['replication'])}",
         method=_text(cells["method"]),
-        null=_text(cells["null"]),
+        null=", against: ".join(filter(None, [_text(cells["null"]), _text(cells["alternative"])])),
+        note="" if missing else _text(cells["reason"]),
         missing=missing,
     )
 

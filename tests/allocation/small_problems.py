@@ -1,5 +1,8 @@
 """Small problems whose gradients an oracle can compute one by one; their splits do not divide into equal chunks."""
 
+import multiprocessing
+import os
+
 import torch
 from torch import nn
 
@@ -60,6 +63,13 @@ def noisy_data(dtype="float32"):
     """A problem that no two processes build alike."""
     inputs = torch.rand(4, 5, generator=torch.Generator().manual_seed(torch.seed()))
     return Problem(nn.Linear(5, 3), CROSS_ENTROPY, {"train": (inputs, torch.zeros(4, dtype=torch.long))})
+
+
+def deadly(process=None):
+    """A problem whose building ends any process but the one that recorded it."""
+    if process == "worker" and multiprocessing.parent_process() is not None:
+        os._exit(1)
+    return mlp()
 
 
 class Power(nn.Module):

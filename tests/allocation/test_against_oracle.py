@@ -39,7 +39,7 @@ def table(case, name):
 
 def near(case, found, wanted, size=1.0):
     """Compare sums within the tolerance, relative to the largest LCA times a size."""
-    np.testing.assert_allclose(found, wanted, rtol=case["rtol"] * 10, atol=case["rtol"] * case["scale"] * size)
+    np.testing.assert_allclose(found, wanted, rtol=case["rtol"], atol=case["rtol"] * case["scale"] * size)
 
 
 def test_elements(case):

@@ -7,6 +7,7 @@ import struct
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+
 from lca_analysis import errors
 from lca_analysis.cli.entry import main
 
@@ -65,8 +66,9 @@ def _make_broken(root):
 
 def _make_short_run(root):
     """A run that was killed before its first step: the keyframe alone."""
-    import lca_analysis as lca
     import torch
+
+    import lca_analysis as lca
 
     recorder = lca.Recorder(root / "short", torch.nn.Linear(2, 1)).start()
     recorder.close()
@@ -136,7 +138,19 @@ def test_one_line_and_the_documented_code(case, folder, monkeypatch, capsys):
 
 def test_loss_that_is_not_finite_stops_training_and_keeps_the_run(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    arguments = "train mine.py:problem diverged --lr 1e30 --batch-size 5 --iterations 50 --momentum 0".split()
+    arguments = [
+        "train",
+        "mine.py:problem",
+        "diverged",
+        "--lr",
+        "1e30",
+        "--batch-size",
+        "5",
+        "--iterations",
+        "50",
+        "--momentum",
+        "0",
+    ]
     assert run(*arguments) == errors.NumericalError.exit_code
     assert "minibatch loss" in capsys.readouterr().err
     assert run("info", "diverged") == 0
