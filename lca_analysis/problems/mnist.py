@@ -79,8 +79,8 @@ def _full(folder: Path) -> dict[str, Split]:
     """Load the four IDX files."""
     paths = [_find(folder, name) for name in FILES]
     train_images, train_labels, images, labels = (read_idx(path) for path in paths)
-    _check_pair(*paths[:2], train_images, train_labels)
-    _check_pair(*paths[2:], images, labels)
+    _check_pair(paths[0], paths[1], train_images, train_labels)
+    _check_pair(paths[2], paths[3], images, labels)
     return {
         "train": to_split(train_images, train_labels, SHAPE),
         "validation": to_split(images, labels, SHAPE),
