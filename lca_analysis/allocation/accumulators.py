@@ -1,6 +1,7 @@
 """Sums over iterations per parameter, and histograms per layer: what grows with K, never with time."""
 
 import io
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,7 +105,7 @@ class Accumulators:
         try:
             with np.load(path, allow_pickle=False) as arrays:
                 return cls(**{name: torch.from_numpy(arrays[name]) for name in cls.__dataclass_fields__})
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise CorruptError(f"{path} is damaged: {error}; compute this run again with overwrite") from error
 
     def parameter_columns(self, layout: Layout) -> dict[str, NDArray[np.generic] | list[str]]:

@@ -1,5 +1,7 @@
 """Sums over iterations: bins, flips, and ranges joined anywhere."""
 
+import itertools
+
 import numpy as np
 import oracles
 import pytest
@@ -49,7 +51,10 @@ def test_bins_are_those_of_the_store_and_of_the_oracle():
         converted = converted[np.isfinite(converted)]
         found = bin_of(torch.from_numpy(converted)).numpy()
         assert (found == bin_numbers(converted)).all()
-        assert found.tolist() == [oracles.bin_number(float(value)) for value in converted]
+        # On an edge the oracle's own powers may round to the other side.
+        clear = np.abs(np.abs(converted.astype(float))[:, None] / edges - 1).min(1) > 1e-12
+        assert found[clear].tolist() == [oracles.bin_number(float(value)) for value in converted[clear]]
+        assert clear.sum() > 500
 
 
 @settings(max_examples=60, deadline=None)
@@ -62,7 +67,7 @@ def test_ranges_joined_anywhere_are_the_whole(steps, gradients, cuts):
     made = make_steps(steps, gradients)
     bounds = [0, *sorted(cuts), 7]
     joined = Accumulators.zeros(LAYOUT)
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in itertools.pairwise(bounds):
         joined.merge(accumulate(made[begin:end]))
     for name, wanted in vars(accumulate(made)).items():
         torch.testing.assert_close(getattr(joined, name), wanted, rtol=1e-12, atol=1e-15)
