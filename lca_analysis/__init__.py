@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lca_analysis.problems import build_problem as build_problem
     from lca_analysis.problems import train as train
     from lca_analysis.recording import Recorder as Recorder
-    from lca_analysis.reporting import report as report
+    from lca_analysis.report import report as report
     from lca_analysis.store import open_store as open_store
     from lca_analysis.trajectory import open_run as open_run
     from lca_analysis.trajectory import verify as verify
@@ -32,13 +32,14 @@ _ROOMS = {
     "compute": "allocation",
     "open_store": "store",
     "analyze": "analysis",
-    "report": "reporting",
+    "report": "report",
 }
 
 __all__ = ["__version__", *sorted(_ROOMS)]
 
 
 def __getattr__(name: str) -> Any:
+    # TYPE_CHECKING names above and this table are the same public names; a test compares them.
     if name in _ROOMS:
         return getattr(import_module(f"lca_analysis.{_ROOMS[name]}"), name)
     raise AttributeError(f"module 'lca_analysis' has no attribute {name!r}")

@@ -151,7 +151,7 @@ def test_loss_that_is_not_finite_stops_training_and_keeps_the_run(folder, monkey
         "--momentum",
         "0",
     ]
-    assert run(*arguments) == errors.NumericalError.exit_code
+    assert run("train", "mine.py:problem", "diverged", *training) == errors.NumericalError.exit_code
     assert "minibatch loss" in capsys.readouterr().err
     assert run("info", "diverged") == 0
     assert run("compute", "diverged", "--store", "diverged_store", "--workers", "1") == 7
