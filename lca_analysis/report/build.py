@@ -129,6 +129,8 @@ def _draw(sources: Sources, drawing: Drawing) -> Figure:
     for name in drawing.tables:
         if not sources.has(name, sources.split):
             raise NotFoundError(f"there is no table {name} for the {sources.split} split")
+        if name.startswith(RESULTS_PREFIX) and sources.table(name).empty:
+            raise NotFoundError(f"the analysis could not fill {name}; the rows without a result below say why")
     return drawing.draw(sources)
 
 

@@ -108,6 +108,8 @@ def cumulative_of_splits(sources: Sources) -> pd.DataFrame:
 def histogram_of_network(sources: Sources) -> pd.DataFrame:
     """Add the bins of all layers."""
     rows = sources.table("histogram")
+    if not rows["count"].any():
+        raise NotFoundError("no step has a finite LCA")
     return rows.groupby(["bin", "lower", "upper"], as_index=False)[["count", "lca"]].sum()
 
 

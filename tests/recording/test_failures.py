@@ -32,24 +32,29 @@ def weights_of(value):
     return model
 
 
-def test_with_warn_training_goes_on_after_one_warning(tmp_path, failing_disk, model, training):
+def record_and_train(path, model, training, options=None):
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Recorder(path, model, optimizer, options=options):
+        training(model, optimizer, 40)
+
+
+def test_with_warn_training_goes_on_after_one_warning(tmp_path, failing_disk, model, training):
+    before = model.hidden.weight.detach().clone()
     with pytest.warns(RuntimeWarning, match=r"stopped after iteration 2.*No space") as caught:
-        with Recorder(tmp_path / "run", model, optimizer):
-            before = model.hidden.weight.detach().clone()
-            training(model, optimizer, 40)
+        record_and_train(tmp_path / "run", model, training)
     assert len(caught) == 1
     assert not torch.equal(before, model.hidden.weight)
+    assert model.norm.num_batches_tracked == 40
     run = lca.open_run(tmp_path / "run")
     assert run.iterations.tolist() == [0, 1, 2]
     assert not run.complete
 
 
 def test_with_raise_training_stops(tmp_path, failing_disk, model, training):
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     options = RecorderOptions(on_error="raise", queue_points=1)
-    with pytest.raises(OSError, match="No space"), Recorder(tmp_path / "run", model, optimizer, options=options):
-        training(model, optimizer, 40)
+    with pytest.raises(OSError, match="No space"):
+        record_and_train(tmp_path / "run", model, training, options)
+    assert model.norm.num_batches_tracked < 40
     assert lca.open_run(tmp_path / "run").iterations.tolist() == [0, 1, 2]
 
 
@@ -76,10 +81,13 @@ def _held(append, hold):
 
 
 def test_an_exception_in_the_block_closes_the_run_and_leaves_it_incomplete(tmp_path):
-    model = weights_of(1)
-    with pytest.raises(ZeroDivisionError), Recorder(tmp_path / "run", model) as recorder:
-        recorder.record()
-        raise ZeroDivisionError
+    def diverge():
+        with Recorder(tmp_path / "run", weights_of(1)) as recorder:
+            recorder.record()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        diverge()
     run = lca.open_run(tmp_path / "run")
     assert run.iterations.tolist() == [0, 1]
     assert not run.complete
@@ -107,10 +115,9 @@ def test_a_slow_encoder_holds_the_training_and_bounds_what_waits(tmp_path, monke
 
 def test_a_model_that_changes_shape_stops_recording_and_says_which_tensor(tmp_path):
     model = weights_of(1)
-    with (
-        pytest.warns(RuntimeWarning, match=r"iteration 1: weight has shape \(5, 3\)"),
-        Recorder(tmp_path / "run", model) as recorder,
-    ):
-        model.weight = nn.Parameter(torch.zeros(5, 3))
-        recorder.record()
+    recorder = Recorder(tmp_path / "run", model).start()
+    model.weight = nn.Parameter(torch.zeros(5, 3))
+    recorder.record()
+    with pytest.warns(RuntimeWarning, match=r"iteration 1: weight has shape \(5, 3\)"):
+        recorder.close()
     assert lca.open_run(tmp_path / "run").iterations.tolist() == [0]

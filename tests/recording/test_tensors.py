@@ -86,7 +86,7 @@ def test_transposed_and_expanded_tensors_are_copied_in_c_order():
 
 def test_compiled_and_data_parallel_models_have_the_names_inside(tmp_path):
     inner = nn.Sequential(nn.Linear(2, 2))
-    for number, wrapped in enumerate([nn.DataParallel(inner), torch.compile(inner)]):
+    for number, wrapped in enumerate([nn.DataParallel(inner), torch.compile(inner, backend="eager")]):
         with Recorder(tmp_path / str(number), wrapped):
             pass
         assert [info.name for info in lca.open_run(tmp_path / str(number)).tensors] == ["0.weight", "0.bias"]

@@ -105,7 +105,9 @@ def draw_heat(ax: Axes, values: pd.DataFrame, colors: Colormap, norm: Normalize)
 
 def reach_of(values: "pd.Series[float]", least: float = 0.0) -> float:
     """Give the size up to which a scale of colours runs: nearly all values, so that a few do not bleach it."""
-    sizes = values.abs()
+    sizes = values.dropna().abs()
+    if sizes.empty:
+        return least or 1.0
     reach = max(float(sizes.quantile(COLOR_SHARE)), least)
     return reach if reach > 0 else float(sizes.max()) or 1.0
 
