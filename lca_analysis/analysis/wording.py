@@ -1,7 +1,5 @@
 """Numbers in sentences."""
 
-import math
-
 import pandas as pd
 
 LEVEL = 0.05
@@ -19,14 +17,14 @@ def plain(value: float) -> str:
 
 
 def p_text(value: float) -> str:
-    """Write a p-value: two figures, as a power of ten when it is small, and never 0."""
-    if value < 1e-300:
-        return "< 10⁻³⁰⁰"
+    """Write a p-value: two figures, as a power of ten when it is small; beyond 10⁻¹⁰ only that it is smaller."""
+    if value < 1e-10:
+        return "< 10⁻¹⁰"
     if value >= 0.001:
         return f"= {value:.2g}"
-    exponent = math.floor(math.log10(value))
-    digits = str(-exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"= {value / 10**exponent:.1f} · 10⁻{digits}" if exponent > -290 else f"= {value:.1e}"
+    digits, exponent = f"{value:.1e}".split("e")
+    power = exponent.replace("-0", "-").translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"= {digits} · 10{power}"
 
 
 def interval_text(row: pd.Series, unit: str = "") -> str:

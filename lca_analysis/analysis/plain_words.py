@@ -159,7 +159,8 @@ def _hurting(frame: pd.DataFrame, split: str) -> Iterable[Finding]:
         yield _no_hurting(hurt)
     if helping:
         worst = help_.loc[helping].sort_values("p_adjusted").iloc[-1]
-        text = f"{len(helping)} of {len(help_)} layers helped ({listed(helping)}; Holm p at most {plain(worst['p_adjusted'])})."
+        bound = f"largest Holm p {p_text(worst['p_adjusted'])}"
+        text = f"{len(helping)} of {len(help_)} layers helped ({listed(helping)}; {bound})."
         yield _finding("hurting", "Layers that help", text, "layers", worst)
     undecided = [str(name) for name in hurt.index if name not in {*hurting, *helping}]
     if undecided:
