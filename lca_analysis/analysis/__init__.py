@@ -1,5 +1,6 @@
 """The analyses: array functions (numpy in, numpy out), and from a store's tables to its tables of results."""
 
 from lca_analysis.analysis.pipeline import analyze
+from lca_analysis.analysis.plain_words import Finding, findings
 
-__all__ = ["analyze"]
+__all__ = ["Finding", "analyze", "findings"]

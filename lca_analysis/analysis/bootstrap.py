@@ -5,10 +5,19 @@ from dataclasses import dataclass
 import numpy as np
 from arch.bootstrap import optimal_block_length
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
-from lca_analysis.analysis.inference import MIN_ITERATIONS
+from lca_analysis.analysis.inference import (
+    CONSTANT,
+    MIN_EFFECTIVE,
+    MIN_ITERATIONS,
+    NO_VALUES,
+    prewhiten,
+    too_dependent,
+    too_short,
+)
 
-BOOTSTRAP_METHOD = "stationary block bootstrap over iterations, percentile interval"
+BOOTSTRAP_METHOD = "stationary block bootstrap over iterations, post-blackened by an AR(1), percentile interval"
 REPEATS = 999
 
 _MIN_BLOCKS = 10
@@ -54,51 +63,48 @@ def bootstrap_mean(
     Returns
     -------
     Interval
-        The mean and its interval; refused where fewer than ten blocks fit into the run, since percentile
-        intervals then cover far less than they claim.
+        The mean and its interval, or the reason why there is none, as in `hac_mean`.
 
     Notes
     -----
-    Politis and Romano (1994), with the automatic block length of Politis and White (2004, corrected 2009).
+    Politis and Romano's (1994) stationary bootstrap with the automatic block length of Politis and White (2004,
+    corrected 2009), of the residuals of an AR(1), which is put back afterwards (post-blackened: Davison and
+    Hinkley 1997, section 8.2). Deviations are widened by the ratio of Student's t on the effective sample size
+    to the normal. Blocks of the series itself cover far less than they claim: 60 to 85 % at φ = 0.9.
     """
     values = np.asarray(series, np.float64)
     values = values[np.isfinite(values)]
     mean = float(values.mean()) if len(values) else float("nan")
-    block, reason = block_length(values)
+    reason = _unusable(values)
     if reason is not None:
         return Interval(mean, float("nan"), float("nan"), len(values), reason)
-    means = values[resample(len(values), block, repeats, rng)].mean(1)
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2])
+    scale = float(values.std())
+    whitened, coefficients, sizes = prewhiten((values - mean)[:, None] / scale)
+    residual, effective = whitened[:, 0], float(sizes[0])
+    if effective < MIN_EFFECTIVE:
+        return Interval(mean, float("nan"), float("nan"), len(values), too_dependent(len(values), effective))
+    drawn = residual[resample(len(residual), _block_length(residual), repeats, rng)].mean(1)
+    tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
+    wider = stats.t.ppf(tails[1], max(effective - 1, 1.0)) / stats.norm.ppf(tails[1])
+    low, high = mean + scale * wider / (1 - coefficients[0]) * np.quantile(drawn, tails)
     return Interval(mean, float(low), float(high), len(values))
 
 
-def block_length(values: NDArray[np.float64]) -> tuple[float, str | None]:
-    """Choose the mean length of the blocks of a series without NaN, or say why it cannot be resampled.
-
-    Parameters
-    ----------
-    values : ndarray[T] float64
-        The series.
-
-    Returns
-    -------
-    tuple of (float, str or None)
-        Mean length in iterations (NaN without one), and the reason why there is none.
-    """
-    nothing = float("nan")
+def _unusable(values: NDArray[np.float64]) -> str | None:
+    """Say why a series without NaN cannot be resampled."""
+    if len(values) == 0:
+        return NO_VALUES
     if len(values) < MIN_ITERATIONS:
-        return nothing, f"at least {MIN_ITERATIONS} iterations are needed; there are {len(values)}"
-    if np.ptp(values) <= 1e-12 * np.abs(values).max():
-        return nothing, "the series is constant"
-    scaled = (values - values.mean()) / values.std()
-    block = float(optimal_block_length(scaled)["stationary"].iloc[0])
-    block = max(block, 1.0) if np.isfinite(block) else 1.0
-    if block * _MIN_BLOCKS > len(values):
-        return nothing, (
-            f"too strongly autocorrelated for blocks: {len(values)} iterations hold fewer than "
-            f"{_MIN_BLOCKS} blocks of {block:.0f}"
-        )
-    return block, None
+        return too_short(len(values))
+    return CONSTANT if np.ptp(values) <= 1e-12 * np.abs(values).max() else None
+
+
+def _block_length(residual: NDArray[np.float64]) -> float:
+    """Choose the mean length of the blocks, of which at least ten fit into the series."""
+    if np.ptp(residual) <= 1e-12:
+        return 1.0
+    block = float(optimal_block_length(residual)["stationary"].iloc[0])
+    return min(max(block, 1.0), len(residual) / _MIN_BLOCKS) if np.isfinite(block) else 1.0
 
 
 def resample(length: int, block: float, repeats: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -1,13 +1,19 @@
 """Who helps: percent helping, efficiency, concentration."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lca_analysis.analysis.inference import MeanTest, hac_mean
 from lca_analysis.errors import ArgumentError
 
+Reals = NDArray[np.float64]
 
-def percent_helping(n_helping: ArrayLike, n_hurting: ArrayLike) -> NDArray[np.float64]:
+_HALVINGS = 20
+
+
+def percent_helping(n_helping: ArrayLike, n_hurting: ArrayLike) -> Reals:
     """Share of helping among the parameters (or iterations) that help or hurt.
 
     Parameters
@@ -29,37 +35,52 @@ def percent_helping(n_helping: ArrayLike, n_hurting: ArrayLike) -> NDArray[np.fl
 
 
 def efficiency(net: ArrayLike, gross: ArrayLike, confidence: float = 0.95) -> MeanTest:
-    """Net over gross loss change, Σ A / Σ |A|, with an interval over iterations.
+    """Net over gross loss change, Σ A / Σ |A|, tested against 0, with an interval over iterations.
 
-    −1: every parameter helped in every iteration; 0: helping and hurting cancel. No test: the p-value is that of
-    the null that the ratio is 0 (helping and hurting cancel), two-sided; replication and assumptions are those
-    of `hac_mean`, applied to the ratio's influence series.
+    −1: every parameter helped in every iteration; 0: helping and hurting cancel. Null: they cancel, so the mean of
+    net is 0. Alternative: two-sided. Unit of replication: the iteration. Assumptions and limits: those of `hac_mean`.
 
     Parameters
     ----------
     net, gross : array_like[T] or [T, N] float
-        Σ_i A[t, i] and Σ_i |A[t, i]|, loss units; NaN values leave an iteration out.
+        Σ_i A[t, i] and Σ_i |A[t, i]|, loss units; an iteration with a NaN in either is left out.
     confidence : float
         Confidence of the interval.
 
     Returns
     -------
     MeanTest
-        The ratios, between −1 and 1.
+        The ratios, between −1 and 1; `standard_error` is that of the mean of net, over the mean of gross.
 
     Notes
     -----
-    Delta method: with r = Σ net / Σ gross, the influence of iteration t is r + (net_t − r gross_t) / mean(gross).
+    The interval is Fieller's (1954): the ratios r, from −1 to 1, for which the mean of net − r gross does not differ
+    from 0. The delta method, which takes the ratio's own estimate for r, rejects a true null up to four times
+    too often on series with φ = 0.9.
     """
     net_, gross_ = np.asarray(net, np.float64), np.asarray(gross, np.float64)
     if net_.shape != gross_.shape:
         raise ArgumentError(f"net has the shape {net_.shape} and gross {gross_.shape}; they must agree")
     known = np.isfinite(net_) & np.isfinite(gross_)
-    counted, weight = np.where(known, net_, 0), np.where(known, gross_, 0)
-    mean = _ratio(weight.sum(0), known.sum(0).astype(np.float64))
-    ratio = _ratio(counted.sum(0), weight.sum(0))
-    influence = ratio + _ratio(counted - ratio * weight, np.broadcast_to(mean, weight.shape))
-    return hac_mean(np.where(known, influence, np.nan), confidence=confidence)
+    above, below = (np.where(known, values, np.nan).reshape(len(net_), -1) for values in (net_, gross_))
+    total, size = np.nansum(above, axis=0), np.nansum(below, axis=0)
+    ratio = _ratio(total, size)
+    test = hac_mean(above, confidence=confidence)
+    ends = [_fieller_end(above, below, ratio, limit, 1 - confidence) for limit in (-1.0, 1.0)]
+    low, high = (np.where(np.isfinite(test.low), end, np.nan) for end in ends)
+    error = test.standard_error * _ratio(test.n.astype(np.float64), size)
+    return replace(test, estimate=ratio, low=low, high=high, standard_error=error)
+
+
+def _fieller_end(net: Reals, gross: Reals, ratio: Reals, limit: float, level: float) -> Reals:
+    """Halve towards the ratio between the estimate and a limit from which on net − ratio · gross differs from 0."""
+    inside, outside = np.nan_to_num(ratio), np.full(ratio.shape, limit)
+    inside = np.where(hac_mean(net - outside * gross).p > level, outside, inside)
+    for _ in range(_HALVINGS):
+        middle = (inside + outside) / 2
+        holds = hac_mean(net - middle * gross).p > level
+        inside, outside = np.where(holds, middle, inside), np.where(holds, outside, middle)
+    return (inside + outside) / 2
 
 
 def concentration(size: ArrayLike, share: float = 0.01) -> float:
@@ -88,7 +109,7 @@ def concentration(size: ArrayLike, share: float = 0.01) -> float:
     return 100 * float(top.sum()) / total
 
 
-def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+def _ratio(above: Reals, below: Reals) -> Reals:
     """Divide; NaN where the divisor is 0."""
     above, below = np.broadcast_arrays(above, below)
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below != 0)

@@ -16,6 +16,9 @@ MIN_EFFECTIVE = 2.0
 
 HAC_METHOD = "HAC (Newey–West after AR(1) prewhitening, t on the effective sample size)"
 
+NO_VALUES = "there are no values"
+CONSTANT = "the series is constant"
+
 Reals = NDArray[np.float64]
 
 
@@ -160,15 +163,15 @@ def _fill(found: _Moments, columns: NDArray[np.int64], values: Reals) -> None:
     """Fill in the moments of columns that hold no NaN, or the reason why there are none."""
     length = len(values)
     if length == 0:
-        _refuse(found, columns, "there are no values")
+        _refuse(found, columns, NO_VALUES)
         return
     found.mean[columns] = values.mean(0)
     if length < MIN_ITERATIONS:
-        _refuse(found, columns, f"at least {MIN_ITERATIONS} iterations are needed; there are {length}")
+        _refuse(found, columns, too_short(length))
         return
     scale = np.abs(values).max(0)
     varies = np.ptp(values, axis=0) > 1e-12 * scale
-    _refuse(found, columns[~varies], "the series is constant")
+    _refuse(found, columns[~varies], CONSTANT)
     columns, centred = columns[varies], values[:, varies] - values[:, varies].mean(0)
     spread = centred.std(0)
     error, effective = _standard_error(centred / spread)
@@ -176,8 +179,17 @@ def _fill(found: _Moments, columns: NDArray[np.int64], values: Reals) -> None:
     found.error[columns[usable]] = (error * spread)[usable]
     found.effective[columns] = effective
     for column, size in zip(columns[~usable], effective[~usable], strict=True):
-        text = f"too strongly autocorrelated: {length} iterations count as {size:.1f} independent ones"
-        found.reason[column] = text
+        found.reason[column] = too_dependent(length, size)
+
+
+def too_short(length: int) -> str:
+    """Say that there are too few iterations."""
+    return f"at least {MIN_ITERATIONS} iterations are needed; there are {length}"
+
+
+def too_dependent(length: int, effective: float) -> str:
+    """Say that too few independent iterations are left."""
+    return f"too strongly autocorrelated: {length} iterations count as {effective:.1f} independent ones"
 
 
 def _refuse(found: _Moments, columns: NDArray[np.int64], reason: str) -> None:
@@ -189,13 +201,33 @@ def _refuse(found: _Moments, columns: NDArray[np.int64], reason: str) -> None:
 def _standard_error(centred: Reals) -> tuple[Reals, Reals]:
     """Find the standard error of the mean and the effective sample size of centred, scaled columns."""
     length = len(centred)
+    residual, coefficient, effective = prewhiten(centred)
+    variance = long_run_variance(residual) * length / (length - 2)
+    return np.sqrt(variance / length) / (1 - coefficient), effective
+
+
+def prewhiten(centred: Reals) -> tuple[Reals, Reals, Reals]:
+    """Take an AR(1) out of centred columns.
+
+    Parameters
+    ----------
+    centred : ndarray[T, N] float64
+        Columns whose mean is 0, none constant.
+
+    Returns
+    -------
+    residual : ndarray[T − 1, N] float64
+        What is left, of mean 0.
+    coefficient : ndarray[N] float64
+        The AR(1) coefficient φ, corrected for its bias by (1 + 3φ) / T.
+    effective : ndarray[N] float64
+        Effective sample size T (1 − φ) / (1 + φ).
+    """
+    length = len(centred)
     coefficient = autoregression(centred)
     coefficient = np.clip(coefficient + (1 + 3 * coefficient) / length, -0.97, 0.9999)
     residual = centred[1:] - coefficient * centred[:-1]
-    residual -= residual.mean(0)
-    variance = long_run_variance(residual) * length / (length - 2)
-    error = np.sqrt(variance / length) / (1 - coefficient)
-    return error, length * (1 - coefficient) / (1 + coefficient)
+    return residual - residual.mean(0), coefficient, length * (1 - coefficient) / (1 + coefficient)
 
 
 def autoregression(centred: Reals) -> Reals:

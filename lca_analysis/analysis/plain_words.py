@@ -146,10 +146,9 @@ def _hurting(frame: pd.DataFrame, split: str) -> Iterable[Finding]:
     """Speak of layers that hurt, of those that help, and of the rest."""
     hurt = _tested(frame, "net_lca", "greater").dropna(subset=["layer"]).set_index("layer")
     help_ = _tested(frame, "net_lca", "less").dropna(subset=["layer"]).set_index("layer")
-    hurting = [name for name, row in hurt.iterrows() if significant(row)]
-    helping = [name for name, row in help_.iterrows() if significant(row)]
-    for name in hurting:
-        row = hurt.loc[name]
+    hurting = [str(name) for name, row in hurt.iterrows() if significant(row)]
+    helping = [str(name) for name, row in help_.iterrows() if significant(row)]
+    for name, row in hurt.loc[hurting].iterrows():
         text = (
             f"Layer {name} hurt: it changed the {split} loss by {signed(row['estimate'])} "
             f"({interval_text(row)}; {test_text(row)})."
@@ -229,7 +228,7 @@ def _lags(frame: pd.DataFrame) -> Iterable[Finding]:
     rest = frame[(frame["quantity"] == "lag_minus_rest")].dropna(subset=["low"]).set_index("layer")
     apart = rest[(rest["low"] > 0) | (rest["high"] < 0)]
     for name, row in apart.iterrows():
-        own = lag.loc[name]
+        own = lag.loc[[str(name)]].iloc[0]
         word = "behind" if row["estimate"] > 0 else "ahead of"
         text = (
             f"The steps of {name} follow its negative gradient by {plain(own['estimate'])} iterations "

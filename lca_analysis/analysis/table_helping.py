@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lca_analysis.analysis.bootstrap import BOOTSTRAP_METHOD, bootstrap_mean
-from lca_analysis.analysis.distributions import SAMPLE, excess_kurtosis, fit_distributions
+from lca_analysis.analysis.distributions import SAMPLE, Fit, excess_kurtosis, fit_distributions
 from lca_analysis.analysis.helping import concentration, efficiency, percent_helping
 from lca_analysis.analysis.inference import HAC_METHOD, hac_mean
 from lca_analysis.analysis.layer_series import LayerSeries
@@ -23,6 +23,7 @@ NO_SERIES = "the store has no sampled series for this layer; compute the run aga
 NO_PARAMETERS = "the store has no table of parameters; compute the run again"
 _HALF = "mean percent helping = 50"
 _CANCEL = "helping and hurting cancel (ratio 0)"
+_FIELLER = f"{HAC_METHOD} on net; Fieller interval of net over gross"
 _BIN = 2.0
 
 
@@ -61,10 +62,16 @@ def helping_rows(series: LayerSeries, seed: int) -> list[Row]:
 
 
 def _efficiency_rows(series: LayerSeries, names: list[str | None]) -> list[Row]:
-    """Net over gross loss change of network and layers, with intervals, in percent."""
+    """Net over gross loss change of network and layers, in percent."""
     net, gross = series.helping + series.hurting, series.hurting - series.helping
     tests = efficiency(_with_network(net), _with_network(gross))
-    base = Row("efficiency", f"{HAC_METHOD}, delta method on net over gross", 0, null=_CANCEL, alternative="two-sided")
+    base = Row(
+        "efficiency",
+        f"{HAC_METHOD} on net; Fieller interval of net over gross",
+        0,
+        null=_CANCEL,
+        alternative="two-sided",
+    )
     rows = [from_test(replace(base, layer=name), tests, place, 100.0) for place, name in enumerate(names)]
     return [*adjusted(rows[:1], HOLM), *adjusted(rows[1:], HOLM)]
 
@@ -180,18 +187,26 @@ def distribution_frames(panel: Panel | None, layers: tuple[str, ...], seed: int)
         found = fit_distributions(values)
         best = min((fit.aic for fit in found if fit.reason is None), default=np.nan)
         for fit in found:
-            record: dict[str, Any] = {
-                "layer": name,
-                "distribution": fit.distribution,
-                "parameters": json.dumps(fit.parameters),
-            }
-            record |= {"log_likelihood": fit.log_likelihood, "aic": fit.aic, "delta_aic": fit.aic - best}
-            fits.append(record | {"n": fit.n, "reason": NO_SERIES if panel is None else fit.reason})
+            fits.append(_fit_record(name, fit, best, NO_SERIES if panel is None else fit.reason))
         reason = NO_SERIES if panel is None else found[0].reason
         method = "fourth standardised moment − 3 of sampled non-zero values"
         kurtosis = Row("excess_kurtosis", method, len(values), PARAMETERS, layer=name, reason=reason)
         rows.append(replace(kurtosis, estimate=excess_kurtosis(values)))
     return pd.DataFrame(fits), rows
+
+
+def _fit_record(layer: str | None, fit: Fit, best: float, reason: str | None) -> dict[str, Any]:
+    """Put a fit into the columns of ``results_distribution``."""
+    return {
+        "layer": layer,
+        "distribution": fit.distribution,
+        "parameters": json.dumps(fit.parameters),
+        "log_likelihood": fit.log_likelihood,
+        "aic": fit.aic,
+        "delta_aic": fit.aic - best,
+        "n": fit.n,
+        "reason": reason,
+    }
 
 
 def _sample(panel: Panel | None, layer: str | None, rng: np.random.Generator) -> Reals:

@@ -90,9 +90,10 @@ def unit_rows(units: pd.DataFrame | None) -> list[Row]:
     wide = units.pivot(index="iteration", columns=["layer", "unit"], values="lca")
     tests = hac_mean(wide.to_numpy(np.float64), alternative="greater")
     base = Row("unit_lca", _METHOD, 0, null=_NULL, alternative="greater")
+    names = wide.columns.to_frame(index=False)
     rows = [
         from_test(replace(base, layer=layer, subject=str(unit)), tests, place, float(tests.n[place]))
-        for place, (layer, unit) in enumerate(wide.columns.to_list())
+        for place, layer, unit in zip(range(len(names)), names["layer"], names["unit"], strict=True)
     ]
     return adjusted(rows, BENJAMINI_HOCHBERG)
 

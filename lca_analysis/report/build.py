@@ -15,7 +15,6 @@ from lca_analysis.report.facts import tiles
 from lca_analysis.report.page import Card, folder_name, make_page, render_index, render_page
 from lca_analysis.report.saving import render, write_atomic
 from lca_analysis.report.sources import Sources
-from lca_analysis.report.statements import statements
 from lca_analysis.store import Store, open_store
 
 RESULTS_PREFIX = "results_"
@@ -98,7 +97,7 @@ def _report_run(sources: Sources, out: Path, index: bool, advance: Callable[[int
     for plate in plates:
         for suffix, data in plate.files.items():
             write_atomic(folder / "figures" / f"{plate.drawing.name}.{suffix}", data)
-    page = make_page(sources, _cards(sources, plates), statements(sources, DRAWINGS), index)
+    page = make_page(sources, _cards(sources, plates), index)
     write_atomic(folder / "index.html", render_page(page))
     return folder / "index.html"
 

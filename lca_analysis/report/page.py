@@ -12,7 +12,7 @@ from markupsafe import Markup
 from lca_analysis.report.facts import GLOSSARY, Fact, facts, notes, subtitle, tiles
 from lca_analysis.report.results import Group, Row, result_rows
 from lca_analysis.report.sources import Sources
-from lca_analysis.report.statements import Statement
+from lca_analysis.report.statements import Statement, statements
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,14 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Found:
+    """What was found in one split."""
+
+    split: str
+    sentences: list[Statement]
+
+
+@dataclass(frozen=True)
 class Page:
     """All that the page of a run says."""
 
@@ -49,7 +57,7 @@ class Page:
     index: bool
     tiles: list[Fact]
     notes: list[str]
-    sentences: list[Statement]
+    found: list[Found]
     cards: list[Card]
     sections: list[Section]
     facts: list[Fact]
@@ -62,7 +70,7 @@ def folder_name(run: str) -> str:
     return name.replace(".", "%2E") if name.startswith(".") or name == "index.html" else name
 
 
-def make_page(sources: Sources, cards: list[Card], sentences: list[Statement], index: bool) -> Page:
+def make_page(sources: Sources, cards: list[Card], index: bool) -> Page:
     """Gather what the page of a run says.
 
     Parameters
@@ -71,8 +79,6 @@ def make_page(sources: Sources, cards: list[Card], sentences: list[Statement], i
         The run's tables.
     cards : list of Card
         Its figures.
-    sentences : list of Statement
-        What was found.
     index : bool
         Whether there is a page of all runs to link to.
 
@@ -89,7 +95,7 @@ def make_page(sources: Sources, cards: list[Card], sentences: list[Statement], i
         index=index,
         tiles=tiles(sources),
         notes=notes(sources),
-        sentences=sentences,
+        found=[Found(split, statements(sources, split)) for split in sources.splits],
         cards=cards,
         sections=[Section(split, *result_rows(sources, split)) for split in sources.splits],
         facts=facts(sources),

@@ -20,7 +20,7 @@ from lca_analysis.trajectory.words import Words, from_ordered, to_ordered
 _FIRST_EXPONENT = 127 - 3
 CLASSES = 18
 _CLASS_OF_EXPONENT = np.clip(np.arange(256) - _FIRST_EXPONENT + 1, 0, CLASSES - 1).astype(np.uint8)
-_DECAY, _FRESH = np.float32(0.8125), np.float32(0.1875)  # exact, like their products with powers of two
+_DECAY, _FRESH = np.float32(0.8125), np.float32(0.1875)  # 13/16 and 3/16, exact
 
 
 class Recent(NamedTuple):

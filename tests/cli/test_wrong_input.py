@@ -138,19 +138,7 @@ def test_one_line_and_the_documented_code(case, folder, monkeypatch, capsys):
 
 def test_loss_that_is_not_finite_stops_training_and_keeps_the_run(folder, monkeypatch, capsys):
     monkeypatch.chdir(folder)
-    arguments = [
-        "train",
-        "mine.py:problem",
-        "diverged",
-        "--lr",
-        "1e30",
-        "--batch-size",
-        "5",
-        "--iterations",
-        "50",
-        "--momentum",
-        "0",
-    ]
+    training = ["--lr", "1e30", "--batch-size", "5", "--iterations", "50", "--momentum", "0"]
     assert run("train", "mine.py:problem", "diverged", *training) == errors.NumericalError.exit_code
     assert "minibatch loss" in capsys.readouterr().err
     assert run("info", "diverged") == 0

@@ -115,6 +115,12 @@ def test_histogram_ticks_stand_at_the_edges_that_they_name(made):
     places = dict(zip([label.get_text() for label in ax.get_xticklabels()], ax.get_xticks(), strict=True))
     assert places["0"] == 0
     named = [text for text in places if "10^{-6}" in text]
+    rows = made(3)["histogram"].query("layer == 'fc1' and count > 0")
+    bars = dict(zip(rows["bin"], ax.patches, strict=True))
+    above = rows.loc[np.isclose(rows["lower"], 1e-6, rtol=1e-9), "bin"].item()
+    beneath = rows.loc[np.isclose(rows["upper"], -1e-6, rtol=1e-9), "bin"].item()
+    assert bars[above].get_x() in [places[text] for text in named]
+    assert bars[beneath].get_x() + bars[beneath].get_width() in [places[text] for text in named]
     assert sorted(places[text] for text in named)[0] == -sorted(places[text] for text in named)[1]
 
 

@@ -17,8 +17,9 @@ def read_points(run):
     described = json.loads((run / "run.json").read_bytes())
     size = sum(int(np.prod(tensor["shape"], dtype=int)) for tensor in described["tensors"])
     sizes = [int(np.prod(tensor["shape"], dtype=int)) for tensor in described["tensors"]]
+    table = json.dumps([described["run_id"], described["tensors"]], separators=(",", ":"), ensure_ascii=False)
     for file in sorted((run / "segments").iterdir()):
-        yield from _segment(file.read_bytes(), size, sizes)
+        yield from _segment(file.read_bytes(), size, sizes, zlib.crc32(table.encode()))
 
 
 def _frames(data):
@@ -38,10 +39,11 @@ def _frames(data):
         place = end + 8
 
 
-def _segment(data, size, sizes):
+def _segment(data, size, sizes, expected_layout):
     groups, state = None, None
     for header, payload in _frames(data):
-        kind, iteration, _, changed, scalars, blocks = header
+        kind, iteration, layout, changed, scalars, blocks = header
+        assert layout == (expected_layout if kind == "key" else None)
         if kind == "end":
             return
         groups = groups if changed is None else changed

@@ -11,9 +11,10 @@ import time
 import msgspec
 import numpy as np
 import pytest
-from trajectory.made_runs import RUN_ID, manifest, read_back, same_bits, write
+import torch
+from trajectory.made_runs import RUN_ID, manifest, random_walk, read_back, same_bits, tensor, write
 
-from lca_analysis.errors import CorruptError, FormatError, NotFoundError
+from lca_analysis.errors import CorruptError, FormatError, NotFoundError, NumericalError
 from lca_analysis.trajectory import FORMAT_VERSION, open_run, verify
 
 
@@ -237,3 +238,31 @@ def test_a_killed_process_leaves_every_committed_point(tmp_path):
     report = verify(path)
     assert report.ok
     assert any("did not close" in note for note in report.notes)
+
+
+def test_a_machine_that_computes_otherwise_is_told_rather_than_given_wrong_weights(tmp_path, monkeypatch):
+    points = [{"a.weight": w} for w in random_walk(300, 8)]
+    path = write(tmp_path / "run", manifest([tensor("a.weight", (300,))], segment_length=8), points)
+
+    def fused(values, before, momentum, form):
+        wide = values.astype(np.float64) + (values.astype(np.float64) - before) * momentum[0][1]
+        return wide.astype(np.float32).view(np.uint32)
+
+    monkeypatch.setattr("lca_analysis.trajectory.state.momentum_prediction", fused)
+    with pytest.raises(CorruptError, match=r"000000\.lcaseg: iteration \d: the decoded numbers are not those"):
+        list(open_run(path).walk())
+
+
+def test_a_thread_that_flushes_subnormals_still_writes_exactly_and_says_that_it_cannot_read(tmp_path):
+    walk = [w * np.float32(1e-38) for w in random_walk(300, 6)]
+    points = [{"a.weight": w} for w in walk]
+    described = manifest([tensor("a.weight", (300,))], segment_length=8)
+    normal = write(tmp_path / "normal", described, [{"a.weight": w} for w in random_walk(300, 6)])
+    torch.set_flush_denormal(True)
+    try:
+        flushed = write(tmp_path / "flushed", described, points)
+        with pytest.raises(NumericalError, match="set_flush_denormal"):
+            list(open_run(normal).walk())
+    finally:
+        torch.set_flush_denormal(False)
+    read_back(flushed, points)

@@ -9,9 +9,12 @@ from matplotlib.figure import Figure
 
 from lca_analysis.report.figures.axes import check, new_axes, new_figure
 from lca_analysis.report.figures.style import INK, sign_color, styled
+from lca_analysis.store import bin_numbers
 
 COLUMNS = ("bin", "lower", "upper", "count", "lca")
-MOST_LABELS = 9
+MOST_LABELS = 5
+ZERO_GAP = 4
+POWERS = range(-15, 5)
 
 
 def _colors(rows: pd.DataFrame) -> list[str]:
@@ -22,26 +25,34 @@ def _colors(rows: pd.DataFrame) -> list[str]:
 def _places(rows: pd.DataFrame) -> pd.DataFrame:
     """Put the occupied bins side by side, dropping the empty middle between the smallest values and zero."""
     used = rows[rows["count"] > 0].sort_values("bin")
-    smallest = used.loc[used["bin"] != 0, "bin"].abs().min() if (used["bin"] != 0).any() else 1
-    place = np.sign(used["bin"]) * (used["bin"].abs() - smallest + 3)
-    return used.assign(place=place.where(used["bin"] != 0, 0))
+    return used.assign(place=_place(used["bin"].to_numpy(), _smallest(used)))
+
+
+def _smallest(used: pd.DataFrame) -> int:
+    """Give the number of the occupied bin that is nearest to zero."""
+    return int(used.loc[used["bin"] != 0, "bin"].abs().min()) if used["bin"].any() else 1
+
+
+def _place(bins: np.ndarray, smallest: int) -> np.ndarray:
+    """Give the place of bins on the axis, on which zero is at zero and the smallest values are beside it."""
+    return np.sign(bins) * (np.abs(bins) - smallest + ZERO_GAP)
 
 
 def _label_bins(ax: Axes, rows: pd.DataFrame) -> None:
-    """Write powers of ten under the bins that begin a decade, and zero in the middle."""
-    nonzero = rows[rows["bin"] != 0]
-    # The edge nearer to zero, on either side.
-    inner = nonzero[["lower", "upper"]].abs().min(axis=1)
-    exponents = np.log10(inner.where(inner > 0, 1e-16))
-    decades = nonzero[np.isclose(exponents, exponents.round(), atol=1e-6)].assign(power=exponents.round())
-    every = max(1, math.ceil(len(decades) / MOST_LABELS))
-    shown = decades[decades["power"] % every == 0]
-    sides = np.where(shown["bin"] < 0, -1, 1)
-    labels = [
-        rf"$\mathregular{{{'−' if side < 0 else ''}10^{{{int(power)}}}}}$"
-        for side, power in zip(sides, shown["power"], strict=True)
-    ]
-    ax.set_xticks([0.0, *(shown["place"] - 0.5 * sides)], ["0", *labels])
+    """Write powers of ten where decades begin on either side, and zero in the middle."""
+    used = rows[rows["bin"] != 0]
+    ticks, labels = [0.0], ["0"]
+    for side in (-1, 1):
+        bins = used.loc[np.sign(used["bin"]) == side, "bin"].abs()
+        # The edge of a decade's first bin that is nearer to zero.
+        firsts = {power: int(bin_numbers([10.0**power])[0]) for power in POWERS}
+        powers = [power for power, first in firsts.items() if len(bins) and _smallest(used) <= first <= bins.max() + 1]
+        every = max(1, math.ceil(len(powers) / MOST_LABELS))
+        shown = [power for power in powers if power % every == 0]
+        ticks += [side * (float(_place(np.array(firsts[power]), _smallest(used))) - 0.5) for power in shown]
+        sign = "−" if side < 0 else ""
+        labels += [rf"$\mathregular{{{sign}10^{{{power}}}}}$" for power in shown]
+    ax.set_xticks(ticks, labels)
     ax.set_xlim(rows["place"].min() - 1, rows["place"].max() + 1)
     ax.set_xlabel("LCA of one parameter in one step (loss, signed log scale)")
 

@@ -121,9 +121,10 @@ def _open(names: list[str], height: float) -> Figure:
 
 
 def _add_scale(figure: Figure, norm: AsinhNorm, height: float) -> None:
-    """Put the shared scale of colours at the right, marked at zero and at two powers of ten on either side."""
-    power = 10.0 ** math.floor(math.log10(norm.vmax or 1.0))
-    marks = [-power, -power / 10, 0.0, power / 10, power]
+    """Put the shared scale of colours at the right, marked at zero and at two round numbers on either side."""
+    unit = 10.0 ** math.floor(math.log10(norm.vmax or 1.0))
+    largest = math.floor((norm.vmax or 1.0) / unit) * unit
+    marks = [-largest, -largest / 5, 0.0, largest / 5, largest]
     size = figure.get_size_inches()
     length = min(SCALE_LENGTH, height)
     box = (1 - 0.72 / size[0], 1 - (0.35 + length) / size[1], 0.11 / size[0], length / size[1])
