@@ -45,6 +45,9 @@ def train(optimizer_of: Callable[[Any], torch.optim.Optimizer], first: int, last
     images, targets = torch.tensor(pixels / 255, dtype=torch.float32), torch.tensor(labels)
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 50), nn.ReLU(), nn.Linear(50, 10))
+    for layer in model[::2]:  # the paper's: He-normal weights, zero biases
+        nn.init.kaiming_normal_(layer.weight)
+        nn.init.zeros_(layer.bias)
     optimizer, points = optimizer_of(model.parameters()), []
     for iteration in range(last + 1):
         if iteration >= first:

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -102,6 +103,16 @@ def test_damage_in_the_middle_names_file_and_iteration(small_run):
     with pytest.raises(CorruptError, match=r"000001\.lcaseg.*iteration 5"):
         run.weights(6)
     assert run.weights(9)
+
+
+def test_a_damaged_header_is_no_source_of_numbers(small_run):
+    path, _ = small_run
+    data = bytearray(segment(path, 1).read_bytes())
+    place = data.index(struct.pack(">d", 1 / 6))  # the loss of iteration 5
+    data[place + 7] ^= 1
+    segment(path, 1).write_bytes(data)
+    with pytest.raises(CorruptError, match=r"000001\.lcaseg.*checksum of the header"):
+        open_run(path).scalars()
 
 
 def test_verify_lists_every_damaged_place_and_goes_on(small_run):
