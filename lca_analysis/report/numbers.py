@@ -31,10 +31,10 @@ def scientific(value: float, digits: int = 2) -> str:
     Returns
     -------
     str
-        Such as "3.1 × 10⁻⁷".
+        Such as "3.1 × 10⁻⁷", with spaces at which lines do not break.
     """
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    return f"{mantissa.replace('-', MINUS)} × 10{str(int(exponent)).translate(_RAISED)}"
+    return f"{mantissa.replace('-', MINUS)}\u00a0×\u00a010{str(int(exponent)).translate(_RAISED)}"
 
 
 def number(value: object, digits: int = 3) -> str:
@@ -82,9 +82,9 @@ def p_value(value: object) -> str:
         return NONE
     real = float(value)  # type: ignore[arg-type]
     if real < SMALLEST:
-        return f"< 0.001 (below {scientific(SMALLEST)})"
+        return f"<\u00a00.001 (below\u00a0{scientific(SMALLEST)})"
     if real < 1e-3:
-        return f"< 0.001 ({scientific(real)})"
+        return f"<\u00a00.001 ({scientific(real)})"
     return f"{real:.3f}" if real < 0.1 else f"{real:.2f}"
 
 

@@ -4,8 +4,36 @@ NET_LCA = "net_lca"
 LAG = "lag"
 SHARED_PEAKS = "shared_peaks"
 
+_WORDS = {
+    "percent_helping": "Percent helping (%)",
+    "efficiency": "Net over gross LCA (%)",
+    "excess_kurtosis": "Excess kurtosis of LCA",
+    "percent_helping_parameter_median": "Percent helping of the median parameter (%)",
+    "percent_of_parameters_helping_45_to_55": "Parameters that help in 45 to 55 % of their steps (%)",
+    "top_1_percent_of_net_lca": "Net LCA carried by the top 1 % of parameters (%)",
+    "top_1_percent_of_gross_lca": "Gross LCA carried by the top 1 % of parameters (%)",
+    NET_LCA: "Net LCA (loss)",
+    "unit_lca": "Net LCA of neurons and channels (loss)",
+    LAG: "Lag behind −gradient (iterations)",
+    "lag_minus_rest": "Lag less that of the other layers (iterations)",
+    "mean_delay": "Mean delay (iterations)",
+    "mean_delay_minus_momentum": "Mean delay less that of the momentum (iterations)",
+    "momentum_delay": "Delay of the momentum, m/(1−m) (iterations)",
+    "group_delay": "Group delay (iterations)",
+    "flip_interval_step": "Iterations between sign flips of the steps",
+    "flip_interval_gradient": "Iterations between sign flips of the gradients",
+    "percent_periodic_step": "Parameters whose steps oscillate (%)",
+    "percent_periodic_gradient": "Parameters whose gradients oscillate (%)",
+    "median_period_step": "Median period of oscillating steps (iterations)",
+    "median_period_gradient": "Median period of oscillating gradients (iterations)",
+    "sampled_lca": "Net LCA of the sampled parameters (loss)",
+    SHARED_PEAKS: "Shared moments of learning (pairs of layers)",
+    "expected_shared_peaks": "Shared moments expected under the null (pairs of layers)",
+    "shared_peaks_tail": "Shared moments of learning, tail approximation (pairs of layers)",
+}
+
 
 def describe_quantity(name: str) -> str:
-    """Write a quantity's name as words."""
+    """Write a quantity's name as words, with its unit where it is known."""
     words = name.replace("_", " ").replace("lca", "LCA")
-    return words[:1].upper() + words[1:]
+    return _WORDS.get(name, words[:1].upper() + words[1:])

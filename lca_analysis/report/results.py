@@ -23,6 +23,7 @@ class Row:
     interval: str
     p: str
     p_adjusted: str
+    adjustment: str
     n: str
     method: str
     null: str
@@ -51,14 +52,14 @@ def _row(cells: dict[Any, Any]) -> Row:
     reason = _text(cells["reason"]) or "the analysis gave no reason"
     confidence = f" ({100 * float(cells['confidence']):g} %)" if is_number(cells["confidence"]) else ""
     ends = interval(cells["low"], cells["high"])
-    adjusted = p_value(cells["p_adjusted"])
     return Row(
         what=" · ".join(filter(None, [_text(cells["layer"]), _text(cells["subject"])])) or "network",
         quantity=describe_quantity(_text(cells["quantity"])),
         estimate=f"no result: {reason}" if missing else number(cells["estimate"]),
         interval=ends + (confidence if is_number(cells["low"]) or is_number(cells["high"]) else ""),
         p=p_value(cells["p"]),
-        p_adjusted=f"{adjusted} ({_text(cells['adjustment'])})" if _text(cells["adjustment"]) else adjusted,
+        p_adjusted=p_value(cells["p_adjusted"]),
+        adjustment=_text(cells["adjustment"]),
         n=f"{number(cells['n'])} {_text(cells['replication'])}",
         method=_text(cells["method"]),
         null=", against: ".join(filter(None, [_text(cells["null"]), _text(cells["alternative"])])),

@@ -140,7 +140,7 @@ def test_the_same_store_gives_the_same_files(small, store_of, tmp_path):
 def test_page_says_what_was_found_and_how_it_was_computed(small):
     words = Page(small.read_text(encoding="utf-8")).words
     for said in (
-        "no result: too few iterations", "< 0.001 (1.0 × 10⁻⁵)", "< 0.001 (2.0 × 10⁻⁵) (holm)",
+        "no result: too few iterations", "< 0.001 (1.0 × 10⁻⁵)", "< 0.001 (2.0 × 10⁻⁵) holm",
         "−0.900 to −0.100 (95 %)", "helping", "residual",
         "exact to the bit", "tolerance 0.001", "torch 2.13.0", "0" * 64, "seed of the training",
     ):  # fmt: skip
