@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 from report import made_up
 
+from lca_analysis.analysis import Finding
 from lca_analysis.errors import NotFoundError
 from lca_analysis.report import report
 from lca_analysis.report.catalogue import DRAWINGS
@@ -47,6 +48,18 @@ class Page(HTMLParser):
     @property
     def words(self):
         return " ".join(" ".join(self.text).split())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def findings():
+    """What the analyses say of made-up results, which are not whole enough for theirs."""
+    said = [
+        Finding("hurting", "<em>fc3</em> hurts", "Layer fc3 hurt & <b>more</b>.", "layers", 0.01, True),
+        Finding("helping", "Percent helping", "No evidence.", "nowhere", 0.2, False),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lca_analysis.report.statements.findings", lambda store, run, split: said)
+        yield said
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +158,17 @@ def test_page_says_what_was_found_and_how_it_was_computed(small):
         "exact to the bit", "tolerance 0.001", "torch 2.13.0", "0" * 64, "seed of the training",
     ):  # fmt: skip
         assert said in words, said
+
+
+def test_findings_are_sentences_that_lead_to_their_figures(small):
+    text = small.read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.words.count("<em>fc3</em> hurts. Layer fc3 hurt & <b>more</b>.") == 2
+    assert page.words.count("Percent helping. No evidence.") == 2
+    assert [attrs.get("class") for attrs in page.all("li")[2:4]] == [None, "open"]
+    first = text[text.index('id="found"') : text.index('id="figures"')]
+    assert first.count('href="#layers"') == 2
+    assert "nowhere" not in first
 
 
 def test_residual_and_losses_are_those_of_the_table(small, store_of):
