@@ -126,9 +126,10 @@ def resample(length: int, block: float, repeats: int, rng: np.random.Generator) 
     ndarray[repeats, T] int64
         Indices into the series; blocks wrap round its end.
     """
-    place = np.arange(length)
-    begins = rng.random((repeats, length)) < 1 / block
+    begins = rng.random((repeats, length), np.float32) < 1 / block
     begins[:, 0] = True
-    first = np.maximum.accumulate(np.where(begins, place, 0), axis=1)
-    starts = rng.integers(length, size=(repeats, length))
-    return (np.take_along_axis(starts, first, axis=1) + place - first) % length
+    first = np.flatnonzero(begins)
+    lengths = np.diff(first, append=begins.size)
+    shift = rng.integers(length, size=len(first)) - first % length
+    place = np.repeat(shift, lengths).reshape(begins.shape) + np.arange(length)
+    return place % length

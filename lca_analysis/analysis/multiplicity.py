@@ -2,13 +2,11 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from statsmodels.stats.multitest import multipletests
 
 from lca_analysis.errors import ArgumentError
 
 HOLM = "Holm"
 BENJAMINI_HOCHBERG = "Benjamini–Hochberg"
-_METHODS = {HOLM: "holm", BENJAMINI_HOCHBERG: "fdr_bh"}
 
 
 def adjust(p: ArrayLike, adjustment: str = HOLM) -> NDArray[np.float64]:
@@ -31,14 +29,32 @@ def adjust(p: ArrayLike, adjustment: str = HOLM) -> NDArray[np.float64]:
     ------
     ArgumentError
         The correction is unknown, or a p-value lies outside 0 to 1.
+
+    Notes
+    -----
+    Holm (1979); Benjamini and Hochberg (1995).
     """
-    if adjustment not in _METHODS:
-        raise ArgumentError(f"there is no adjustment {adjustment!r}; use {' or '.join(_METHODS)}")
+    if adjustment not in _ADJUSTMENTS:
+        raise ArgumentError(f"there is no adjustment {adjustment!r}; use {' or '.join(_ADJUSTMENTS)}")
     values = np.asarray(p, np.float64)
     tested = ~np.isnan(values)
     if ((values[tested] < 0) | (values[tested] > 1)).any():
         raise ArgumentError("p-values lie between 0 and 1")
     adjusted = np.full(values.shape, np.nan)
-    if tested.any():
-        adjusted[tested] = multipletests(values[tested], method=_METHODS[adjustment])[1]
+    order = np.flatnonzero(tested)[np.argsort(values[tested], kind="stable")]
+    adjusted[order] = _ADJUSTMENTS[adjustment](values[order])
     return adjusted
+
+
+def _holm(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Multiply each p-value by the number of those that are not smaller; never below an earlier one."""
+    return np.minimum(np.maximum.accumulate(np.arange(len(ordered), 0, -1) * ordered), 1)
+
+
+def _benjamini_hochberg(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Multiply each p-value by the number of all over its rank; never above a later one."""
+    scaled = ordered * len(ordered) / np.arange(1, len(ordered) + 1)
+    return np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1)
+
+
+_ADJUSTMENTS = {HOLM: _holm, BENJAMINI_HOCHBERG: _benjamini_hochberg}

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from arch.bootstrap import StationaryBootstrap
+
+from lca_analysis.analysis.bootstrap import bootstrap_mean, resample
+from lca_analysis.analysis.inference import hac_mean
+
+
+def test_resamples_are_those_of_the_stationary_bootstrap() -> None:
+    length, block, repeats = 60, 5.0, 4000
+    series = np.cumsum(np.random.default_rng(0).standard_normal(length))
+    ours = series[resample(length, block, repeats, np.random.default_rng(1))].mean(1)
+    theirs = StationaryBootstrap(block, series, seed=2).apply(np.mean, repeats)[:, 0]
+    assert ours.mean() == pytest.approx(theirs.mean(), abs=4 * theirs.std() * np.sqrt(2 / repeats))
+    assert ours.std() == pytest.approx(theirs.std(), rel=0.06)
+
+
+def test_blocks_go_on_round_the_ring() -> None:
+    drawn = resample(50, 8.0, 300, np.random.default_rng(0))
+    assert drawn.shape == (300, 50)
+    assert ((drawn >= 0) & (drawn < 50)).all()
+    follows = (np.diff(drawn, axis=1) % 50 == 1).mean()
+    assert follows == pytest.approx(1 - 1 / 8 + 1 / 8 / 50, abs=0.01)
+    np.testing.assert_allclose(np.bincount(drawn.ravel()) / 300, 1, atol=0.35)
+
+
+def test_interval_is_close_to_the_hac_one() -> None:
+    series = 0.4 + np.random.default_rng(3).standard_normal(400)
+    found, hac = bootstrap_mean(series, np.random.default_rng(0)), hac_mean(series)
+    assert found.estimate == series.mean()
+    assert found.low == pytest.approx(hac.low[0], abs=0.15 * (hac.high[0] - hac.low[0]))
+    assert found.high == pytest.approx(hac.high[0], abs=0.15 * (hac.high[0] - hac.low[0]))
+
+
+def test_scale_changes_only_the_unit() -> None:
+    series = np.random.default_rng(3).standard_normal(100)
+    one, small = (bootstrap_mean(series * scale, np.random.default_rng(0)) for scale in (1.0, 1e-9))
+    assert small.low == pytest.approx(one.low * 1e-9, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.zeros(0), "no values"),
+        (np.arange(5.0), "at least 20"),
+        (np.full(80, 3.0), "constant"),
+        (np.cumsum(np.random.default_rng(0).standard_normal(60)), "autocorrelated"),
+    ],
+)
+def test_what_cannot_be_resampled_says_why(values: np.ndarray, reason: str) -> None:
+    found = bootstrap_mean(values, np.random.default_rng(0))
+    assert reason in str(found.reason)
+    assert np.isnan([found.low, found.high]).all()
+
+
+def test_period_two_series_is_resampled() -> None:
+    found = bootstrap_mean(np.tile([1.0, -1.0], 40), np.random.default_rng(0))
+    assert found.reason is None
+    assert found.low <= 0 <= found.high

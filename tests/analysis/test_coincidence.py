@@ -1,0 +1,99 @@
+from itertools import product
+
+import numpy as np
+import pytest
+
+from lca_analysis.analysis import coincidence
+from lca_analysis.analysis.coincidence import coincidence_test, pair_p_values, shared_counts
+
+
+def _pairs(peaks: list[np.ndarray], length: int, tolerance: int) -> int:
+    """Count shared moments by hand."""
+    total = 0
+    for a in range(len(peaks)):
+        for b in range(a + 1, len(peaks)):
+            for s, t in product(peaks[a], peaks[b]):
+                gap = abs(int(s) - int(t))
+                total += min(gap, length - gap) <= tolerance
+    return total
+
+
+def _random_peaks(seed: int, length: int, layers: int, count: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [rng.choice(length, count, replace=False) for _ in range(layers)]
+
+
+@pytest.mark.parametrize("tolerance", [0, 1, 3])
+@pytest.mark.parametrize("layers", [2, 3])
+def test_exact_null_against_brute_force(tolerance: int, layers: int) -> None:
+    length = 13
+    peaks = _random_peaks(tolerance, length, layers, 4)
+    found = coincidence_test(shared_counts(peaks, length, tolerance), np.random.default_rng(0))
+    totals = [
+        _pairs([(p + s) % length for p, s in zip(peaks, shifts, strict=True)], length, tolerance)
+        for shifts in product(range(length), repeat=layers)
+    ]
+    observed = _pairs(peaks, length, tolerance)
+    assert found.exact
+    assert found.observed == observed
+    assert found.p == pytest.approx(np.mean([total >= observed for total in totals]))
+    assert found.expected == pytest.approx(np.mean(totals))
+    assert found.deviation == pytest.approx(np.std(totals))
+
+
+def test_local_null_against_brute_force() -> None:
+    length, shifts = 17, range(-2, 3)
+    peaks = _random_peaks(3, length, 3, 5)
+    found = coincidence_test(shared_counts(peaks, length), np.random.default_rng(0), np.array(shifts))
+    totals = [
+        _pairs([(p + s) % length for p, s in zip(peaks, moved, strict=True)], length, 0)
+        for moved in product(shifts, repeat=3)
+    ]
+    assert found.exact
+    assert found.draws == 125
+    assert found.p == pytest.approx(np.mean([total >= found.observed for total in totals]))
+
+
+def test_monte_carlo_agrees_with_enumeration(monkeypatch: pytest.MonkeyPatch) -> None:
+    peaks = _random_peaks(1, 100, 3, 15)
+    peaks[1][:3] = peaks[0][:3]
+    counts = shared_counts(peaks, 100)
+    exact = coincidence_test(counts, np.random.default_rng(0))
+    monkeypatch.setattr(coincidence, "_MOST_ENUMERATED", 10)
+    drawn = coincidence_test(counts, np.random.default_rng(0))
+    assert not drawn.exact
+    assert drawn.p == pytest.approx(exact.p, abs=0.02)
+    assert drawn.expected == pytest.approx(exact.expected, rel=0.02)
+    assert drawn.tail_p == pytest.approx(exact.tail_p, rel=0.3)
+
+
+def test_p_is_never_zero() -> None:
+    same = [np.arange(0, 400, 20)] * 6
+    found = coincidence_test(shared_counts(same, 401), np.random.default_rng(0))
+    assert found.observed == 15 * 20
+    assert found.p == 1 / (coincidence.MONTE_CARLO + 1)
+    assert 0 < found.tail_p < 1e-6
+
+
+def test_tail_is_close_to_the_null_where_both_are_known() -> None:
+    peaks = _random_peaks(5, 300, 3, 20)
+    counts = shared_counts(peaks, 300)
+    null = coincidence._totals(counts, coincidence._all_shifts(np.arange(300), 3, 2))
+    for level in (6, 8, 10):
+        assert coincidence._pearson_tail(null, level) == pytest.approx((null >= level).mean(), rel=0.35)
+
+
+def test_pairs_against_brute_force() -> None:
+    length = 31
+    peaks = _random_peaks(2, length, 3, 6)
+    found = pair_p_values(shared_counts(peaks, length))
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        observed = _pairs([peaks[a], peaks[b]], length, 0)
+        by_hand = np.mean([_pairs([peaks[a], (peaks[b] + s) % length], length, 0) >= observed for s in range(length)])
+        assert found[a, b] == found[b, a] == pytest.approx(by_hand)
+
+
+def test_layers_without_moments() -> None:
+    found = coincidence_test(shared_counts([np.zeros(0, int), np.zeros(0, int)], 50), np.random.default_rng(0))
+    assert found.p == 1
+    assert np.isnan(found.tail_p)

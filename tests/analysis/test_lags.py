@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from lca_analysis.analysis.lags import lag_curve, lag_difference, lag_of_maximum, mean_delay, resample_counts
+from lca_analysis.errors import ArgumentError
+
+
+def _drawn(curve, seed: int = 0):  # type: ignore[no-untyped-def]
+    length = len(curve.products)
+    return resample_counts(length, np.random.default_rng(seed), 199) @ curve.products / length
+
+
+def test_curve_against_a_slow_version() -> None:
+    rng = np.random.default_rng(0)
+    step, gradient = rng.standard_normal((60, 3)), rng.standard_normal((60, 3))
+    curve = lag_curve(step, gradient, 5)
+    assert curve is not None
+    x = -(gradient - gradient.mean(0)) / gradient.std(0)
+    y = (step - step.mean(0)) / step.std(0)
+    for lag, value in zip(curve.lag, curve.correlation, strict=True):
+        terms = [x[t, i] * y[t + lag, i] for i in range(3) for t in range(60) if 0 <= t + lag < 60]
+        assert value == pytest.approx(sum(terms) / 60 / 3)
+
+
+@pytest.mark.parametrize("delay", [-4, 0, 7])
+def test_lag_of_a_delayed_copy(delay: int) -> None:
+    rng = np.random.default_rng(1)
+    gradient = rng.standard_normal((400, 30))
+    curve = lag_curve(-np.roll(gradient, delay, axis=0) + rng.standard_normal((400, 30)), gradient)
+    assert curve is not None
+    found = lag_of_maximum(curve, _drawn(curve))
+    assert (found.estimate, found.low, found.high) == (delay, delay, delay)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+def test_mean_delay_is_that_of_momentum(momentum: float) -> None:
+    gradient = np.random.default_rng(2).standard_normal((2000, 100))
+    step = lfilter([1.0], [1.0, -momentum], -gradient, axis=0)
+    curve = lag_curve(step, gradient)
+    assert curve is not None
+    found = mean_delay(curve, _drawn(curve))
+    assert found.estimate == pytest.approx(momentum / (1 - momentum), abs=0.5)
+    assert found.low - 0.3 <= momentum / (1 - momentum) <= found.high + 0.3
+    assert lag_of_maximum(curve, _drawn(curve)).estimate == 0
+
+
+def test_weak_maximum_has_a_wide_interval() -> None:
+    rng = np.random.default_rng(3)
+    curve = lag_curve(rng.standard_normal((300, 5)), rng.standard_normal((300, 5)))
+    assert curve is not None
+    found = lag_of_maximum(curve, _drawn(curve))
+    assert found.high - found.low > 20
+
+
+def test_mean_delay_of_unrelated_series_is_refused() -> None:
+    rng = np.random.default_rng(4)
+    curve = lag_curve(rng.standard_normal((300, 5)), rng.standard_normal((300, 5)))
+    assert curve is not None
+    found = mean_delay(curve, _drawn(curve))
+    assert "not clearly positive" in str(found.reason)
+    assert np.isnan(found.estimate)
+
+
+def test_difference_of_lags() -> None:
+    rng = np.random.default_rng(5)
+    gradient = rng.standard_normal((400, 30))
+    late, early = (
+        lag_curve(-np.roll(gradient, lag, axis=0) + rng.standard_normal((400, 30)), gradient) for lag in (6, 1)
+    )
+    assert late is not None
+    assert early is not None
+    found = lag_difference(late, _drawn(late), early.correlation, _drawn(early))
+    assert (found.estimate, found.low, found.high) == (5, 5, 5)
+
+
+def test_parameters_that_do_not_move_are_left_out() -> None:
+    rng = np.random.default_rng(6)
+    step, gradient = rng.standard_normal((100, 3)), rng.standard_normal((100, 3))
+    whole = lag_curve(step, gradient)
+    more = lag_curve(np.column_stack([step, np.zeros(100)]), np.column_stack([gradient, np.ones(100)]))
+    assert whole is not None
+    assert more is not None
+    np.testing.assert_allclose(more.correlation, whole.correlation)
+    assert lag_curve(np.zeros((100, 2)), gradient[:, :2]) is None
+    with pytest.raises(ArgumentError, match="both be"):
+        lag_curve(step, gradient[:50])
+
+
+def test_counts_are_of_whole_samples() -> None:
+    counts = resample_counts(120, np.random.default_rng(0), 50)
+    assert counts.shape == (50, 120)
+    np.testing.assert_array_equal(counts.sum(1), 120)
