@@ -103,7 +103,7 @@ class Accumulators:
     def load(cls, path: Path) -> "Accumulators":
         """Read from a file."""
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return cls(**{name: torch.from_numpy(arrays[name]) for name in cls.__dataclass_fields__})
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise CorruptError(f"{path} is damaged: {error}; compute this run again with overwrite") from error
