@@ -69,9 +69,17 @@ def mlp_run(tmp_path_factory):
     return record(build("mlp"), tmp_path_factory.mktemp("runs") / "mlp", iterations=11)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _one_thread():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def two_threads():
+    """Two torch threads, as a user may have."""
+    torch.set_num_threads(2)
+    yield 2
+    torch.set_num_threads(1)

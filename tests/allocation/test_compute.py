@@ -263,10 +263,9 @@ def test_a_worker_that_dies_is_reported(small, tmp_path):
         lca.compute(tmp_path / "run", tmp_path / "store", workers=2, range_length=1)
 
 
-def test_threads_and_modes_are_put_back(mlp_run, tmp_path):
-    torch.set_num_threads(2)
+def test_threads_and_modes_are_put_back(mlp_run, tmp_path, two_threads):
     lca.compute(mlp_run.path, tmp_path / "store", splits="train")
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == two_threads
     assert torch.is_grad_enabled()
 
 

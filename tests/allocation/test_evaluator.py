@@ -245,8 +245,7 @@ def interrupted():
         raise RuntimeError("stop")
 
 
-def test_threads_are_put_back():
-    torch.set_num_threads(2)
+def test_threads_are_put_back(two_threads):
     with pytest.raises(RuntimeError, match="stop"):
         interrupted()
-    assert torch.get_num_threads() == 2
+    assert torch.get_num_threads() == two_threads
