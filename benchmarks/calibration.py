@@ -14,12 +14,18 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from lca_analysis.analysis.bootstrap import bootstrap_mean
-from lca_analysis.analysis.coincidence import JITTER, coincidence_test, pair_p_values, shared_counts
+from lca_analysis.analysis.coincidence import (
+    JITTER,
+    coincidence_test,
+    pair_p_values,
+    residual_coincidence_test,
+    shared_counts,
+)
 from lca_analysis.analysis.flips import flip_interval
 from lca_analysis.analysis.helping import efficiency
 from lca_analysis.analysis.inference import hac_mean
 from lca_analysis.analysis.lags import lag_curve, lag_of_maximum, mean_delay, resample_counts
-from lca_analysis.analysis.peaks import deepest_minima, residual_series
+from lca_analysis.analysis.peaks import deepest_minima
 from lca_analysis.analysis.periodicity import periodicity
 
 Reals = NDArray[np.float64]
@@ -105,7 +111,9 @@ def coincidence_rates(
         series = case.draw(rng, layers) + float(options.get("common", 0)) * case.draw(rng, 1)
         if options.get("envelope"):
             series = series * np.exp(-3 * np.arange(case.length) / case.length)[:, None]
-        series = residual_series(series) if options.get("residual") else series
+        if options.get("residual"):
+            found.append(residual_coincidence_test(series, rng, shifts, 199).p)
+            continue
         counts = shared_counts([deepest_minima(column) for column in series.T], case.length)
         found.append(coincidence_test(counts, rng, shifts).p)
     return np.array(found)

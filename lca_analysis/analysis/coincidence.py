@@ -6,11 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from lca_analysis.analysis.peaks import deepest_minima, residual_series
+
 Whole = NDArray[np.int64]
 Reals = NDArray[np.float64]
 
 MONTE_CARLO = 9999
 """Number of random sets of shifts, where there are too many to enumerate."""
+
+RESIDUAL_MONTE_CARLO = 999
+"""Number of random sets of shifts where each needs its own regression."""
 
 JITTER = 25
 """Greatest shift, in recorded steps, of the null that keeps the course of training."""
@@ -109,12 +114,62 @@ def coincidence_test(counts: Whole, rng: np.random.Generator, shifts: Whole | No
     with a continuity correction: an approximation for p-values far below 1 / B.
     """
     layers, _, length = counts.shape
-    offsets = np.arange(length) if shifts is None else np.unique(np.asarray(shifts) % length)
+    offsets = _offsets(length, shifts)
     free = layers - 1 if shifts is None else layers
     exact = len(offsets) ** free <= _MOST_ENUMERATED
-    chosen = _all_shifts(offsets, layers, free) if exact else _random_shifts(offsets, layers, rng)
-    null = _totals(counts, chosen)
+    chosen = _all_shifts(offsets, layers, free) if exact else _random_shifts(offsets, (MONTE_CARLO, layers), rng)
     observed = int(counts[:, :, 0].sum()) // 2
+    return _conclude(observed, _totals(counts, chosen), exact)
+
+
+def residual_coincidence_test(
+    series: Reals, rng: np.random.Generator, shifts: Whole | None = None, draws: int = RESIDUAL_MONTE_CARLO
+) -> Coincidence:
+    """Test whether layers share moments of learning once the other layers' total is removed from each.
+
+    Null: the layers' series are independent. The statistic counts shared minima of the residuals
+    (`residual_series`); its null distribution repeats shift, regression and minima, because the residuals of
+    independent layers are dependent: shifting the residuals themselves rejects a true null in up to a quarter of
+    short, smooth runs. Alternative: layers share moments beyond the total. Unit of replication: the iteration.
+    Where layers share nothing but a common component, residuals depend negatively, and the test is conservative.
+
+    Parameters
+    ----------
+    series : ndarray[T, L] float64
+        Loss change of the layers, all finite, loss units.
+    rng : numpy.random.Generator
+        Source of the random shifts.
+    shifts : ndarray[S] int64, optional
+        Allowed shifts of a layer, 0 among them; None allows all T.
+    draws : int
+        Number of random sets of shifts.
+
+    Returns
+    -------
+    Coincidence
+        Count, null and p-value (b + 1) / (B + 1).
+    """
+    length, layers = series.shape
+    chosen = _random_shifts(_offsets(length, shifts), (draws, layers), rng)
+    place = np.arange(length)[:, None]
+    null = [_shared_minima(residual_series(np.take_along_axis(series, (place - row) % length, 0))) for row in chosen]
+    return _conclude(_shared_minima(residual_series(series)), np.array(null), False)
+
+
+def _shared_minima(series: Reals) -> int:
+    """Count the pairs of columns that share one of their deepest minima."""
+    places = [deepest_minima(column) for column in series.T]
+    layers = np.bincount(np.concatenate(places), minlength=1)
+    return int((layers * (layers - 1)).sum()) // 2
+
+
+def _offsets(length: int, shifts: Whole | None) -> Whole:
+    """List the allowed shifts of one layer on the ring."""
+    return np.arange(length) if shifts is None else np.unique(np.asarray(shifts) % length)
+
+
+def _conclude(observed: int, null: Whole, exact: bool) -> Coincidence:
+    """Hold an observed count against its null distribution."""
     reached = int((null >= observed).sum())
     p = reached / len(null) if exact else (reached + 1) / (len(null) + 1)
     low, high = np.quantile(null, [0.025, 0.975])
@@ -147,9 +202,9 @@ def _all_shifts(offsets: Whole, layers: int, free: int) -> Whole:
     return np.concatenate([np.zeros((len(moved), layers - moved.shape[1]), np.int64), moved], axis=1)
 
 
-def _random_shifts(offsets: Whole, layers: int, rng: np.random.Generator) -> Whole:
+def _random_shifts(offsets: Whole, shape: tuple[int, int], rng: np.random.Generator) -> Whole:
     """Draw sets of shifts."""
-    return offsets[rng.integers(len(offsets), size=(MONTE_CARLO, layers))]
+    return offsets[rng.integers(len(offsets), size=shape)]
 
 
 def _totals(counts: Whole, shifts: Whole) -> Whole:

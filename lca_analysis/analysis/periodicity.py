@@ -43,9 +43,9 @@ def periodicity(series: ArrayLike) -> Periodicity:
 
     Null: the series is AR(1) noise, with a linear trend. Alternative: a sinusoid is added to it, of any frequency
     with at least `MIN_CYCLES` periods in the run. Unit of replication: the iteration, within one parameter; over
-    parameters, control the false discovery rate. Assumptions: the variance is finite and constant. With heavy tails the
-    test is conservative. Not valid where the noise has a spectral hump that is no oscillation (an AR(2) with
-    complex roots is one), or where the variance changes by orders of magnitude, nor after a sharp transient at the start.
+    parameters, control the false discovery rate. Assumptions: the variance is finite and constant. With heavy
+    tails the test is conservative. Not valid where the noise has a spectral hump that is no oscillation (an AR(2)
+    with complex roots is one), where the variance changes by orders of magnitude, or after a sharp transient.
 
     Parameters
     ----------

@@ -242,9 +242,9 @@ def _lags(frame: pd.DataFrame) -> Iterable[Finding]:
 
 
 _NULLS = (
-    ("independent layers (circular", "than independent layers would"),
-    ("independent layers within", "than layers that share only their slow course would"),
-    ("independent residuals on", "once each layer's share in the other layers' total is removed"),
+    ("layers, circular", "than independent layers would"),
+    ("layers, within", "than layers that share only their slow course would"),
+    ("total, circular", "once each layer's share in the other layers' total is removed"),
 )
 
 
@@ -253,8 +253,8 @@ def _synchronization(frame: pd.DataFrame) -> Iterable[Finding]:
     whole = frame[(frame["quantity"] == "shared_peaks") & frame["subject"].isna()]
     tails = frame[frame["quantity"] == "shared_peaks_tail"].set_index("null")["p"]
     expected = frame[frame["quantity"] == "expected_shared_peaks"].set_index("null")["estimate"]
-    for start, words in _NULLS:
-        row = whole[whole["null"].str.startswith(start)].iloc[0]
+    for part, words in _NULLS:
+        row = whole[whole["null"].str.contains(part, regex=False)].iloc[0]
         if pd.isna(row["estimate"]):
             text = f"Synchrony was not tested: {row['reason']}."
             yield _finding("synchronization", "Shared moments of learning", text, "peaks")

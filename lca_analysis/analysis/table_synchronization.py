@@ -7,12 +7,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lca_analysis.analysis.coincidence import JITTER, Coincidence, coincidence_test, pair_p_values, shared_counts
+from lca_analysis.analysis.coincidence import (
+    JITTER,
+    RESIDUAL_MONTE_CARLO,
+    Coincidence,
+    coincidence_test,
+    pair_p_values,
+    residual_coincidence_test,
+    shared_counts,
+)
 from lca_analysis.analysis.inference import HAC_METHOD, MeanTest, hac_mean
 from lca_analysis.analysis.layer_series import LayerSeries
 from lca_analysis.analysis.multiplicity import HOLM
 from lca_analysis.analysis.peaks import PEAKS, deepest_minima, residual_series
-from lca_analysis.analysis.rows import EVERY_CLASS, Row, adjusted, from_test, generator
+from lca_analysis.analysis.rows import CONFIDENCE, EVERY_CLASS, Row, adjusted, from_test, generator
 
 Reals = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -22,6 +30,7 @@ MIN_LENGTH = 3 * PEAKS
 
 _SHARED = "layer pairs that share one of their deepest minima, summed over iterations"
 _TOO_FEW = "at least two layers with local minima are needed"
+_DRAWS_OF_CLASS = 199
 _TAIL = "Pearson type III tail fitted to the null's first three moments (approximation)"
 
 
@@ -35,12 +44,15 @@ class ClassPeaks:
         The class; −1 for all of them.
     kept : ndarray[R] int64
         Places of the finite steps in the run; the peaks count on them.
+    values : ndarray[R, L] float64
+        Loss change of all layers in those steps.
     raw, residual : dict of str to ndarray[≤ 20] int64
         Peaks of each layer that has any, and those of its residual.
     """
 
     label: int
     kept: Whole
+    values: Reals
     raw: dict[str, Whole]
     residual: dict[str, Whole]
 
@@ -54,18 +66,17 @@ def class_peaks(series: LayerSeries, label: int) -> ClassPeaks:
     for columns in (inner, residual_series(inner)):
         peaks = {name: deepest_minima(column) for name, column in zip(series.layers, columns.T, strict=True)}
         found.append({name: places for name, places in peaks.items() if len(places)})
-    return ClassPeaks(label, kept, *found)
+    return ClassPeaks(label, kept, inner, *found)
 
 
 def synchronization_rows(found: list[ClassPeaks], seed: int) -> list[Row]:
     """Test whether layers share their moments of learning, for all classes together and for each class.
 
     Null 1: the layers' series are independent (circular shifts). Null 1, local: shifts of at most `JITTER` steps,
-    which a common slow course of training passes. Null 2: the same, of the residuals after regression on the other
-    layers' total. Alternative: more shared moments than that. Unit of replication: the iteration. Assumptions and
-    limits: those of `coincidence_test`. With three layers or fewer, residuals depend negatively, and null 2 is
-    conservative. Holm over the four tests of all classes together, over classes for each of the tests,
-    and over pairs of layers.
+    which a common slow course of training passes. Null 2, and 2 local: the same, of the residuals after regression
+    on the other layers' total. Alternative: more shared moments than that. Unit of replication: the iteration.
+    Assumptions and limits: those of `coincidence_test` and `residual_coincidence_test`. Holm over the four tests of
+    all classes together, over classes for each of the tests, and over pairs of layers.
 
     Parameters
     ----------
@@ -94,35 +105,39 @@ def _tests(peaks: ClassPeaks, seed: int) -> dict[str, tuple[Row, Row | None, Row
     """Run the four tests of one class: by null, the observed count, the expected one and the tail."""
     length = len(peaks.kept)
     reach = min(JITTER, length // 8)
-    local = np.arange(-reach, reach + 1)
-    nulls: list[tuple[str, dict[str, Whole], Whole | None]] = [
-        ("independent layers (circular shifts)", peaks.raw, None),
-        (f"independent layers within ±{reach} steps (local circular shifts)", peaks.raw, local),
-        ("independent residuals on the other layers' total (circular shifts)", peaks.residual, None),
-        (f"independent residuals within ±{reach} steps (local circular shifts)", peaks.residual, local),
-    ]
-    return {null: _one_test(peaks.label, null, chosen, length, shifts, seed) for null, chosen, shifts in nulls}
+    near = f"within ±{reach} steps (local circular shifts)"
+    found = {}
+    for residual in (False, True):
+        what = "independent layers, in their residuals on the others' total" if residual else "independent layers"
+        for shifts in (None, np.arange(-reach, reach + 1)):
+            null = f"{what}, {'circular shifts' if shifts is None else near}"
+            found[null] = _one_test(peaks, null, residual, shifts, seed)
+    return found
 
 
 def _one_test(
-    label: int, null: str, peaks: dict[str, Whole], length: int, shifts: Whole | None, seed: int
+    peaks: ClassPeaks, null: str, residual: bool, shifts: Whole | None, seed: int
 ) -> tuple[Row, Row | None, Row | None]:
     """Run one test."""
-    base = Row("shared_peaks", _SHARED, length, class_=label, null=null, alternative="greater")
+    length, chosen = len(peaks.kept), peaks.residual if residual else peaks.raw
+    base = Row("shared_peaks", _SHARED, length, class_=peaks.label, null=null, alternative="greater")
     if length < MIN_LENGTH:
         return replace(base, reason=f"at least {MIN_LENGTH} finite steps are needed; there are {length}"), None, None
-    if len(peaks) < 2:
+    if len(chosen) < 2:
         return replace(base, reason=_TOO_FEW), None, None
-    counts = shared_counts(list(peaks.values()), length)
-    found = coincidence_test(counts, generator(seed, "peaks", str(label), null), shifts)
+    rng = generator(seed, "peaks", str(peaks.label), null)
+    if residual:
+        draws = RESIDUAL_MONTE_CARLO if peaks.label == EVERY_CLASS else _DRAWS_OF_CLASS
+        found = residual_coincidence_test(peaks.values, rng, shifts, draws)
+    else:
+        found = coincidence_test(shared_counts(list(chosen.values()), length), rng, shifts)
     how = f"all {found.draws} shifts" if found.exact else f"{found.draws} random shifts, (b + 1) / (B + 1)"
-    observed = from_test(replace(base, method=f"{how}; interval: {HAC_METHOD}"), _interval(peaks, length), 0, length)
-    observed = replace(observed, n=length, statistic=found.observed, p=found.p, reason=None)
-    expected = Row(
-        "expected_shared_peaks", f"mean and central 95 % of the null; {how}", length, class_=label, null=null
-    )
-    expected = replace(expected, estimate=found.expected, low=found.low, high=found.high, confidence=0.95)
-    return observed, expected, _tail_row(replace(base, method=_TAIL), found)
+    test = _interval(chosen, length)
+    observed = from_test(replace(base, method=f"{how}; interval: {HAC_METHOD}"), test, 0, length)
+    observed = replace(observed, n=length, statistic=float(found.observed), p=found.p, reason=None)
+    expected = replace(base, quantity="expected_shared_peaks", method=f"mean and central 95 % of the null; {how}")
+    expected = replace(expected, alternative=None, estimate=found.expected, low=found.low, high=found.high)
+    return observed, replace(expected, confidence=CONFIDENCE), _tail_row(replace(base, method=_TAIL), found)
 
 
 def _tail_row(base: Row, found: Coincidence) -> Row:
@@ -146,7 +161,7 @@ def _pair_rows(peaks: ClassPeaks) -> list[Row]:
     counts = shared_counts([peaks.raw[name] for name in names], length)
     p = pair_p_values(counts)
     base = Row("shared_peaks", f"all {length} shifts; interval: {HAC_METHOD}", length)
-    base = replace(base, null="independent layers (circular shifts)", alternative="greater")
+    base = replace(base, null="independent layers, circular shifts", alternative="greater")
     rows = []
     for a, b in combinations(range(len(names)), 2):
         both = {name: peaks.raw[name] for name in (names[a], names[b])}

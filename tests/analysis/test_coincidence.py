@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from lca_analysis.analysis import coincidence
-from lca_analysis.analysis.coincidence import coincidence_test, pair_p_values, shared_counts
+from lca_analysis.analysis.coincidence import (
+    coincidence_test,
+    pair_p_values,
+    residual_coincidence_test,
+    shared_counts,
+)
+from lca_analysis.analysis.peaks import deepest_minima, residual_series
 
 
 def _pairs(peaks: list[np.ndarray], length: int, tolerance: int) -> int:
@@ -97,3 +103,24 @@ def test_layers_without_moments() -> None:
     found = coincidence_test(shared_counts([np.zeros(0, int), np.zeros(0, int)], 50), np.random.default_rng(0))
     assert found.p == 1
     assert np.isnan(found.tail_p)
+
+
+def test_residual_test_does_not_take_shared_totals_for_synchrony() -> None:
+    rng = np.random.default_rng(0)
+    series = rng.standard_normal((300, 6)) + 3 * rng.standard_normal((300, 1))
+    counts = shared_counts([deepest_minima(column) for column in series.T], 300)
+    assert coincidence_test(counts, rng).p < 0.001
+    assert residual_coincidence_test(series, rng, draws=199).p > 0.05
+
+
+def test_residual_test_finds_synchrony_beyond_the_total() -> None:
+    rng = np.random.default_rng(1)
+    series = rng.standard_normal((300, 6))
+    moments = np.arange(10, 300, 15)
+    series[moments, 0] -= 6
+    series[moments, 1] -= 6
+    found = residual_coincidence_test(series, rng, draws=199)
+    assert found.p <= 0.05
+    residual = [deepest_minima(column) for column in residual_series(series).T]
+    assert found.observed == _pairs(residual, 300, 0)
+    assert not found.exact
