@@ -99,6 +99,7 @@ def test_steps_that_are_not_finite_are_marked_and_left_out(tmp_path):
     rows = store.table("iterations").set_index("iteration")
     assert rows["status"].tolist() == ["ok", "nonfinite", "nonfinite", "ok"]
     assert rows.loc[[1, 2], ["loss_change", "allocated", "residual", "error_estimate"]].isna().all(axis=None)
+    assert rows["gradient_evaluations"].tolist()[1:3] == [1, 0], "no refinement of what is not finite"
     assert rows.loc[1, "loss_before"] == rows.loc[0, "loss_after"]
     assert pd.isna(rows.loc[1, "loss_after"])
     layers = store.table("layers").set_index("iteration")
@@ -115,13 +116,18 @@ def test_steps_that_are_not_finite_are_marked_and_left_out(tmp_path):
 
 
 def test_an_overflow_in_the_product_is_not_finite(tmp_path):
-    weight = nn.Linear(1, 1, bias=False)
-    problem = Problem(weight, lambda outputs, y: outputs[:, 0] * 1e30, {"train": (torch.ones(2, 1), torch.ones(2))})
-    with torch.no_grad(), Recorder(tmp_path / "run", weight) as recorder:
-        weight.weight.fill_(1e20)
-        recorder.record()
+    # Loss and gradient are finite all along: 1e30 (w₁ − w₂) with w₁ = w₂; each part of the sum is not.
+    model = nn.Linear(1, 2, bias=False)
+    split = torch.ones(2, 1), torch.ones(2)
+    problem = Problem(model, lambda outputs, y: (outputs[:, 0] - outputs[:, 1]) * 1e30, {"train": split})
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+        with Recorder(tmp_path / "run", model) as recorder:
+            model.weight.fill_(1e20)
+            recorder.record()
     summary = lca.compute(tmp_path / "run", tmp_path / "store", problem)
     assert summary.nonfinite == (("train", 0),)
+    assert lca.open_store(tmp_path / "store").table("iterations")["loss_after"].tolist() == [0.0]
 
 
 def test_all_points_may_be_the_same(tmp_path):

@@ -135,6 +135,20 @@ def test_a_given_executor(small, mlp_run, reference, tmp_path):
     assert small.snapshot(tmp_path / "store") == small.snapshot(reference)
 
 
+@pytest.mark.parametrize("executor", [None, ThreadPoolExecutor(1)])
+def test_ranges_are_joined_on_the_way(small, mlp_run, tmp_path, monkeypatch, executor):
+    original, waiting = execution.SplitWork.finish, []
+
+    def finish(work, store):
+        folder = store.work(work.jobs[0].name, work.jobs[0].split)
+        waiting.append(len(list(folder.glob("accumulators-*.npz"))))
+        original(work, store)
+
+    monkeypatch.setattr(execution.SplitWork, "finish", finish)
+    lca.compute(mlp_run.path, tmp_path / "store", executor=executor, **SETTINGS)
+    assert waiting == [1, 1], "only the last, shorter range of each split waits"
+
+
 def test_splits_one_after_the_other(small, mlp_run, reference, tmp_path):
     for split in ("validation", "train"):
         lca.compute(mlp_run.path, tmp_path / "store", splits=split, **SETTINGS)
