@@ -7,6 +7,7 @@ from report import made_up
 from synthetic_store import synthetic_store
 
 from lca_analysis.report import sources as frames
+from lca_analysis.report.catalogue import DRAWINGS
 from lca_analysis.report.embedding import embed
 from lca_analysis.report.figures.axes import new_figure
 from lca_analysis.report.saving import render, write_atomic
@@ -19,8 +20,10 @@ def planted(tmp_path_factory):
     return Sources(synthetic_store(tmp_path_factory.mktemp("planted"), classes=2), "synthetic")
 
 
-def test_train_comes_first_and_layers_by_depth(planted, store_of):
+def test_train_comes_first_and_layers_by_depth(planted, store_of, tmp_path):
     assert planted.splits == ["train", "validation"]
+    other = synthetic_store(tmp_path, iterations=2, splits=("all", "train"))
+    assert Sources(other, "synthetic").splits == ["train", "all"]
     assert planted.split == "train"
     many = Sources(store_of(21), "run")
     assert many.layers == made_up.layer_names(21)
@@ -49,6 +52,13 @@ def test_layer_totals_add_up_to_the_loss_change(planted):
     np.testing.assert_allclose(totals["lca"], totals["lca_helping"] + totals["lca_hurting"])
     np.testing.assert_allclose(totals["lca"], totals[list(frames.PARTS)].sum(axis=1))
     assert totals["lca"].iloc[-1] > 0
+
+
+def test_layers_are_drawn_with_the_interval_of_their_test(store_of):
+    [drawing] = [drawing for drawing in DRAWINGS if drawing.name == "layers"]
+    right = drawing.draw(Sources(store_of(3), "run")).axes[1]
+    ends = {tuple(line.get_xdata()) for line in right.get_lines() if len(set(line.get_ydata())) == 1}
+    assert ends == {(-0.9, -0.1)}
 
 
 def test_histogram_of_the_network_keeps_every_value(planted):
@@ -113,6 +123,12 @@ def test_figures_of_lines_are_embedded_as_vectors():
     figure = new_figure(3.0)
     figure.subplots().plot([0, 1], [0, 1])
     assert embed({"a": figure}, {"a": render(figure)})["a"].source.startswith("data:image/svg+xml;base64,")
+
+
+def test_figures_of_pixels_are_embedded_as_pixels():
+    figure = new_figure(3.0)
+    figure.subplots().imshow(np.eye(2))
+    assert embed({"a": figure}, {"a": render(figure)})["a"].source.startswith("data:image/png;base64,")
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
