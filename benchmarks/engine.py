@@ -73,8 +73,8 @@ def main() -> None:
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
     print("problem      images  bare ms (chunk)  evaluator ms (ratio)  engine ms (ratio)  gradients/iteration")
-    for name, images, steps in (("mnist_fc", None, 100), ("mnist_lenet", 1000, 30)):
-        images, steps, repetitions = (500, 10, 2) if quick else (images, steps, 5)
+    for name, images, steps in (("mnist_fc", None, 100), ("mnist_lenet", 1000, 15)):
+        images, steps, repetitions = (500, 10, 2) if quick else (images, steps, 3)
         with tempfile.TemporaryDirectory() as folder:
             found = measure(name, Path(folder), images, steps, repetitions)
         count = images or len(lca.build_problem(name).split("train")[0])
