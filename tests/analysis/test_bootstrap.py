@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from arch.bootstrap import StationaryBootstrap
+from scipy.signal import lfilter
 
 from lca_analysis.analysis.bootstrap import bootstrap_mean, resample
 from lca_analysis.analysis.inference import hac_mean
@@ -57,3 +58,12 @@ def test_period_two_series_is_resampled() -> None:
     found = bootstrap_mean(np.tile([1.0, -1.0], 40), np.random.default_rng(0))
     assert found.reason is None
     assert found.low <= 0 <= found.high
+
+
+def test_interval_of_few_effective_iterations_is_widened_as_the_hac_one() -> None:
+    noise = np.random.default_rng(8).standard_normal((40, 60))
+    series = lfilter([1.0], [1.0, -0.6], noise, axis=0)
+    hac = hac_mean(series)
+    found = [bootstrap_mean(column, np.random.default_rng(0)) for column in series.T]
+    widths = np.array([one.high - one.low for one in found]) / (hac.high - hac.low)
+    assert np.nanmedian(widths) == pytest.approx(1, abs=0.1)
