@@ -14,7 +14,7 @@ from lca_analysis.analysis import table_synchronization as synchronization
 from lca_analysis.analysis.layer_series import LayerSeries, read_layer_series
 from lca_analysis.analysis.panel import Panel, read_panel
 from lca_analysis.analysis.rows import Row, to_frame
-from lca_analysis.errors import NotFoundError
+from lca_analysis.errors import ArgumentError, NotFoundError
 from lca_analysis.progress import track
 from lca_analysis.store import TABLES, Store, open_store
 
@@ -49,7 +49,11 @@ def analyze(
         There is no such run or split, or the store holds no LCA tables.
     CorruptError
         A table is damaged or incomplete; the message names it.
+    ArgumentError
+        The seed is negative.
     """
+    if seed < 0:
+        raise ArgumentError(f"seed is {seed}; use a whole number that is not negative")
     opened = store if isinstance(store, Store) else open_store(store)
     chosen = _partitions(opened, run, split)
     with track(_STAGES * len(chosen), "analyze", "analysis", progress) as bar:

@@ -101,6 +101,10 @@ def test_nonfinite_iterations(tmp_path: Path) -> None:
     assert (lags["n"] == 69).all()
     peaks = store.table("results_peaks", run="synthetic", split="train")
     assert not peaks["iteration"].isin(bad).any()
+    sums = store.table("layers", run="synthetic", split="train").groupby(["iteration", "layer"])["lca"].sum()
+    at_peaks = sums.loc[list(zip(peaks["iteration"], peaks["layer"], strict=True))]
+    np.testing.assert_allclose(peaks["lca"], at_peaks)
+    assert (found["results_synchronization"]["n"] == 118).all()
     series = store.table("results_helping_series", run="synthetic", split="train")
     assert series[series["iteration"].isin(bad)]["percent_helping"].isna().all()
     layers = store.table("layers", run="synthetic", split="train").groupby("layer")["lca"].sum()

@@ -10,7 +10,7 @@ from synthetic_store import MOMENTUM, PERIOD, hurting_layer, peak_iterations, sy
 
 from lca_analysis.analysis import analyze
 from lca_analysis.analysis.inference import hac_mean
-from lca_analysis.errors import NotFoundError
+from lca_analysis.errors import ArgumentError, NotFoundError
 from lca_analysis.store import TABLES, Store
 
 COMMON = ["results_helping", "results_hurting", "results_oscillation", "results_synchronization"]
@@ -212,6 +212,8 @@ def test_only_the_chosen_run_and_split_are_analysed(tmp_path: Path) -> None:
         analyze(store, run="missing", progress=False)
     with pytest.raises(NotFoundError, match="test"):
         analyze(store, split="test", progress=False)
+    with pytest.raises(ArgumentError, match="seed is -1"):
+        analyze(store, seed=-1, progress=False)
 
 
 def test_a_run_does_not_change_with_its_neighbours(tmp_path: Path) -> None:
