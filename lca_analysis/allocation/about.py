@@ -8,6 +8,8 @@ from lca_analysis.allocation.layout import Layout
 from lca_analysis.store import Store
 from lca_analysis.trajectory import Manifest, Run
 
+RUN_TABLES = ("layers_index", "parameters_index", "runs")
+
 
 def write_run_tables(run: Run, layout: Layout, store: Store, name: str) -> None:
     """Write the tables that are kept once per run.

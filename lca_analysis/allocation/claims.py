@@ -1,8 +1,12 @@
 """What the store already has of a computation: whether it may go on, has grown, or is another one."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from lca_analysis.allocation.ranges import RangeJob
 from lca_analysis.errors import CorruptError, MismatchError
@@ -11,7 +15,7 @@ from lca_analysis.store.files import write_atomic
 from lca_analysis.trajectory import Run
 
 _SETTINGS = "settings.json"
-_WHOLE = ("computations", "parameters", "histogram")  # tables over all iterations
+WHOLE = ("computations", "parameters", "histogram")  # tables over all iterations
 _BY_RANGE = ("iterations", "layers", "units", "series", "elements")  # the mark that a range is done goes first
 
 
@@ -29,6 +33,29 @@ def is_other_run(store: Store, run: Run) -> bool:
     if not store.has_part("runs", run.name):
         return False
     return bool(store.table("runs", run=run.name)["run_id"].iloc[0] != run.manifest.run_id)
+
+
+@contextmanager
+def only_computation(store: Store, name: str) -> Iterator[None]:
+    """Keep other computations of a run out of the store; the system lifts the lock when the process dies.
+
+    Raises
+    ------
+    MismatchError
+        Another computation of this run is under way.
+    """
+    work = store.work(name)
+    lock = FileLock(work.with_name(f"{work.name}.lock"), timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise MismatchError(
+            f"another computation of {name!r} into {store.path} is under way; wait for it, then compute again"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def claim(store: Store, jobs: list[RangeJob], settings: dict[str, Any]) -> None:
@@ -95,7 +122,7 @@ def _drop_ends(store: Store, jobs: list[RangeJob]) -> None:
     """Delete the tables over all iterations, and ranges that are cut otherwise now."""
     name, split = jobs[0].name, jobs[0].split
     parts = {job.part for job in jobs}
-    store.remove(name, split, _WHOLE)
+    store.remove(name, split, WHOLE)
     for table in _BY_RANGE:
         for values, file in store.files(table):
             if values == {"run": name, "split": split} and file.stem not in parts:
@@ -109,6 +136,6 @@ def _drop_ends(store: Store, jobs: list[RangeJob]) -> None:
 def _drop_unfinished_files(store: Store, work: Path) -> None:
     """Delete what a killed process was writing."""
     place = work.relative_to(work.parents[1])
-    for folder in (work, *(store.path / table / place for table in (*_WHOLE, *_BY_RANGE))):
+    for folder in (work, *(store.path / table / place for table in (*WHOLE, *_BY_RANGE))):
         for file in folder.glob("_*.tmp"):
             file.unlink()

@@ -4,9 +4,9 @@ import os
 import time
 from typing import Any
 
-from lca_analysis.allocation.about import write_run_tables
-from lca_analysis.allocation.claims import check_run, claim, is_other_run
-from lca_analysis.allocation.evaluator import one_thread
+from lca_analysis.allocation.about import RUN_TABLES, write_run_tables
+from lca_analysis.allocation.claims import check_run, claim, is_other_run, only_computation
+from lca_analysis.allocation.evaluator import SplitLoss, one_thread
 from lca_analysis.allocation.execution import Execution, SplitWork, compute_all
 from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.allocation.layout import Layout
@@ -80,19 +80,30 @@ def compute(
     chosen = choose_splits(built, splits)
     if execution.check_data:
         check_data(opened, built, chosen)
-    layout = FlatModel(built, opened, settings.match).layout  # what does not fit is refused before the store is touched
+    layout = _check_fit(opened, built, chosen, settings)
     opened_store = open_store(store, create=True)
-    works = _prepare(opened, opened_store, layout, built, chosen, settings, execution)
-    todo = [job for work in works for job in work.open_jobs]
-    if todo or not opened_store.has_part("runs", opened.name):
-        write_run_tables(opened, layout, opened_store, opened.name)
-    with one_thread():  # here too: threads of a given executor share the setting
-        compute_all(todo, works, built, execution, progress)
-    for work in works:
-        work.finish(opened_store)
+    with only_computation(opened_store, opened.name):
+        works = _prepare(opened, opened_store, layout, built, chosen, settings, execution)
+        todo = [job for work in works for job in work.open_jobs]
+        if todo or not all(opened_store.has_part(table, opened.name) for table in RUN_TABLES):
+            write_run_tables(opened, layout, opened_store, opened.name)
+        with one_thread():  # here too: threads of a given executor share the setting
+            compute_all(todo, works, built, execution, progress)
+        for work in works:
+            work.finish(opened_store)
     ranges = sum(len(work.jobs) for work in works)
     summaries = tuple(summarize_split(opened_store, opened.name, split) for split in chosen)
     return Summary(opened.name, summaries, len(todo), ranges - len(todo), time.perf_counter() - begun)
+
+
+def _check_fit(run: Run, problem: Problem, splits: list[str], options: ComputeOptions) -> Layout:
+    """Evaluate a little of every split, so that what does not fit is refused before the store is touched."""
+    model = FlatModel(problem, run, options.match)
+    start = model.flatten(run.weights(int(run.iterations[0]), model.names))
+    with one_thread():
+        for split in splits:
+            SplitLoss(problem, split, model).check(start)
+    return model.layout
 
 
 def _divide(options: dict[str, Any]) -> tuple[ComputeOptions, Execution]:

@@ -126,6 +126,19 @@ class SplitLoss:
                 total += float(values.detach().sum(dtype=torch.float64))
         return total / self.examples, self._model.gradient.clone()
 
+    def check(self, weights: torch.Tensor) -> None:
+        """Evaluate the first and the last chunk, so that what cannot be evaluated is found before the work begins.
+
+        Raises
+        ------
+        MismatchError
+            The model or the loss fails, or the loss is not one value per example.
+        """
+        self._model.weights.copy_(weights)
+        with torch.no_grad():
+            for inputs, targets in (self._chunks[0], self._chunks[-1]):
+                self._values(inputs, targets)
+
     def _prepared(self, part: torch.Tensor) -> torch.Tensor:
         """Bring inputs or targets to the processor and the working precision, in memory that torch has aligned."""
         plain = part.detach().to("cpu")
@@ -137,7 +150,10 @@ class SplitLoss:
             values = self._loss(self._model.module(inputs), targets)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             reason = " ".join(str(error).split())
-            raise MismatchError(f"the model or the loss fails on split {self._split!r}: {reason}") from error
+            hint = ""
+            if "more than 1 value per channel" in reason:
+                hint = f"; batch norm cannot take a chunk of {len(inputs)}: choose another batch_size for the Problem"
+            raise MismatchError(f"the model or the loss fails on split {self._split!r}: {reason}{hint}") from error
         if values.shape != (len(inputs),):
             raise MismatchError(
                 f"the loss gave shape {tuple(values.shape)} for {len(inputs)} examples of split {self._split!r}; "

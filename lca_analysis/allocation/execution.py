@@ -2,17 +2,20 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import wait
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
+from lca_analysis.allocation.claims import WHOLE
 from lca_analysis.allocation.merging import RangeMerger
 from lca_analysis.allocation.ranges import RangeJob, compute_range
 from lca_analysis.errors import ArgumentError, LcaError
@@ -65,7 +68,7 @@ class SplitWork:
         """Write the tables over all iterations, the mark that the split is done last."""
         job = self.jobs[0]
         self.merger.advance()
-        if store.has_part("computations", job.name, job.split):
+        if all(store.has_part(table, job.name, job.split) for table in WHOLE):
             return
         self.merger.write_tables()
         store.write_part("computations", {key: [value] for key, value in self.settings.items()}, job.name, job.split)
@@ -128,9 +131,11 @@ def _compute_in_workers(jobs: list[RangeJob], works: list[SplitWork], executor: 
             "a worker process died, perhaps for want of memory; what was finished is kept: compute again, with fewer "
             "workers, to go on"
         ) from error
-    finally:
-        for future in futures:
-            future.cancel()
+    except BaseException:
+        if not isinstance(executor, ProcessPoolExecutor):
+            for future in futures:
+                future.cancel()
+        raise
 
 
 def _advance(works: list[SplitWork], split: str) -> None:
@@ -146,15 +151,32 @@ def _executor(given: Executor | None, workers: int) -> Iterator[Executor]:
     if given is not None:
         yield given
         return
+    others = set(active_children())
     # spawn: a forked process would inherit the parent's torch threads in an unknown state.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
-        yield pool
+        try:
+            yield pool
+        except BaseException:
+            # Parts appear whole or not at all, so a worker can be ended at any moment. To cancel futures instead
+            # would leave what is under way running, and races with the pool when Ctrl-C reaches the workers too.
+            for worker in set(active_children()) - others:
+                worker.terminate()
+            raise
 
 
 def _start_worker() -> None:
-    """Prepare a worker process: one thread, and Ctrl-C ends it at once; parts appear whole or not at all."""
+    """Prepare a worker process: one thread, ended by Ctrl-C at once, and by the death of its parent."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     torch.set_num_threads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone: nobody would take its results."""
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _check_reference(problem: Problem) -> None:

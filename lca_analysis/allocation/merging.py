@@ -38,12 +38,14 @@ class RangeMerger:
     def is_done(self, number: int) -> bool:
         """Whether a range is computed: written, and its sums joined or waiting to be."""
         job = self._jobs[number]
-        written = self._store.has_part("iterations", job.name, job.split, job.part)
+        tables = ("iterations", *job.tables(self._layout))
+        written = all(self._store.has_part(table, job.name, job.split, job.part) for table in tables)
         return written and (number < self._merged or job.accumulators_path(self._store).is_file())
 
     def advance(self) -> None:
         """Join the full ranges that follow the last one joined."""
         if self._merged == len(self._full) or not self.is_done(self._merged):
+            self._drop()
             return
         total = self._total()
         while self._merged < len(self._full) and self.is_done(self._merged):

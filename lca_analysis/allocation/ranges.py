@@ -78,6 +78,16 @@ class RangeJob:
         """Whether the range has its full length; the last one of a run may have less, and grow with it."""
         return self.steps == self.options.range_length
 
+    def tables(self, layout: Layout) -> tuple[str, ...]:
+        """Name the tables that this range writes parts of, beside `iterations`."""
+        wanted = {
+            "layers": bool(layout.places),
+            "units": any(layout.units(layer) for layer in layout.layers),
+            "series": layout.size > 0,
+            "elements": self.options.elements,
+        }
+        return tuple(table for table, is_written in wanted.items() if is_written)
+
     def accumulators_path(self, store: Store) -> Path:
         """Where its sums over iterations wait to be merged."""
         return store.work(self.name, self.split) / f"accumulators-{self.part}.npz"
@@ -198,7 +208,7 @@ class _RangeReducers:
         self._keep("units", self._units(iteration, lca))
         self._keep("series", self._series(step))
         if self._elements:
-            self._keep("elements", element_rows(self._layout, step))
+            self._keep("elements", element_rows(self._layout, iteration, lca))
         self._accumulators.add(step, self._layout)
         estimate = np.nan if error is None else abs(float(error.sum(dtype=torch.float64)))
         return math.fsum(rows["lca"]), estimate
@@ -208,6 +218,8 @@ class _RangeReducers:
         self._keep("layers", nonfinite_tensor_rows(self._layout, iteration))
         self._keep("units", self._units(iteration, None))
         self._keep("series", self._series.nonfinite(iteration))
+        if self._elements:
+            self._keep("elements", element_rows(self._layout, iteration, None))
 
     def _keep(self, table: str, rows: Columns | None) -> None:
         """Keep the rows of one step."""

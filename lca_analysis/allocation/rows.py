@@ -132,12 +132,12 @@ class SeriesRows:
         return np.sort(drawn).astype(np.int64)
 
 
-def element_rows(layout: Layout, step: AllocatedStep) -> Columns:
-    """Give rows of the `elements` table: the LCA of every parameter."""
+def element_rows(layout: Layout, iteration: int, lca: torch.Tensor | None) -> Columns:
+    """Give rows of the `elements` table: the LCA of every parameter; null without an allocation."""
     return {
-        "iteration": step.iteration,
+        "iteration": iteration,
         "tensor": [place.tensor.name for place in layout.places],
-        "lca": [step.lca[place.slice].float().numpy() for place in layout.places],
+        "lca": [None if lca is None else lca[place.slice].float().numpy() for place in layout.places],
     }
 
 

@@ -91,7 +91,7 @@ def summarize_split(store: Store, run: str, split: str) -> SplitSummary:
         split,
         len(rows),
         change,
-        float(rows["allocated"].sum()),
+        float(rows["allocated"].sum(min_count=1)),
         float(np.nanmax(residual)) if np.isfinite(residual).any() else float("nan"),
         int(rows["gradient_evaluations"].sum()),
         tuple(rows.loc[rows["status"] == "tolerance", "iteration"].tolist()),

@@ -1,6 +1,7 @@
 """From a store's tables to its tables of results."""
 
 import os
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -65,13 +66,23 @@ def analyze(
 
 
 def _partitions(store: Store, run: str | None, split: str | None) -> list[tuple[str, str]]:
-    """List the runs and splits to analyse."""
-    found = {(values["run"], values["split"]) for values, _ in store.files("layers")}
-    chosen = sorted(pair for pair in found if run in (None, pair[0]) and split in (None, pair[1]))
-    if not chosen:
+    """List the runs and splits to analyse: those whose computation is finished. Others are named in a warning."""
+    finished, begun = (_pairs(store, table, run, split) for table in ("computations", "layers"))
+    unfinished = ", ".join(f"{one_run}/{one_split}" for one_run, one_split in sorted(begun - finished))
+    if not finished:
+        if unfinished:
+            raise NotFoundError(f"{unfinished} in {store.path} is not computed to its end; run: lca compute")
         store.table("layers", run=run, split=split)
         raise NotFoundError(f"{store.path} has no table 'layers' for run {run!r}, split {split!r}; run: lca compute")
-    return chosen
+    if unfinished:
+        warnings.warn(f"not analysed, since not computed to its end: {unfinished}", UserWarning, stacklevel=3)
+    return sorted(finished)
+
+
+def _pairs(store: Store, table: str, run: str | None, split: str | None) -> set[tuple[str, str]]:
+    """List the runs and splits that a table has, of those asked for."""
+    found = {(values["run"], values["split"]) for values, _ in store.files(table)}
+    return {pair for pair in found if run in (None, pair[0]) and split in (None, pair[1])}
 
 
 def _stages(store: Store, run: str, split: str, seed: int) -> Iterator[list[Result]]:

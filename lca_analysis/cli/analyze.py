@@ -12,7 +12,7 @@ from lca_analysis.cli.output import progress_from, quiet_option
 @click.option("--seed", default=0, show_default=True, help="Seed of bootstraps and permutations.")
 @quiet_option
 def analyze(store: str, run: str | None, split: str | None, seed: int, quiet: bool) -> None:
-    r"""Run the analyses over the tables of STORE and keep their results beside them.
+    """Run the analyses over the tables of STORE and keep their results beside them.
 
     Percent helping, hurting layers, oscillation and phase lag, synchronised peaks: each result
     carries an estimate, an interval, a p-value, its null hypothesis, and a reason when there is none.

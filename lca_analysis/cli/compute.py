@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from lca_analysis.cli.options import arguments_from
-from lca_analysis.cli.output import json_option, progress_from, quiet_option
+from lca_analysis.cli.output import json_option, progress_from, quiet_option, to_json
 from lca_analysis.errors import ArgumentError, NumericalError
 
 
@@ -27,7 +27,7 @@ from lca_analysis.errors import ArgumentError, NumericalError
 @json_option
 @quiet_option
 def compute(runs: tuple[str, ...], store: str, other_data: bool, as_json: bool, quiet: bool, **options: Any) -> int:
-    r"""Replay RUNS, allocate every loss change to the parameters, and keep the tables in --store.
+    """Replay RUNS, allocate every loss change to the parameters, and keep the tables in --store.
 
     Interrupt it at any time: the same command goes on where it stopped. Exits with 7 when a loss or a
     gradient is not finite at some iteration; all others are stored.
@@ -37,8 +37,6 @@ def compute(runs: tuple[str, ...], store: str, other_data: bool, as_json: bool, 
       lca compute runs/first --store store
       lca compute runs/mine --store store --problem train.py:problem --split train
     """
-    import json
-
     from lca_analysis import compute as compute_run
     from lca_analysis.allocation import Summary
 
@@ -51,7 +49,7 @@ def compute(runs: tuple[str, ...], store: str, other_data: bool, as_json: bool, 
         if not as_json:
             _tell(done[-1])
     if as_json:
-        click.echo(json.dumps([summary.to_dict() for summary in done], indent=2))
+        click.echo(to_json([summary.to_dict() for summary in done]))
     else:
         click.echo(f"tables are in {store}; go on with: lca analyze {store}")
     return NumericalError.exit_code if any(summary.nonfinite for summary in done) else 0

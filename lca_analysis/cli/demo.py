@@ -17,7 +17,7 @@ _PROBLEM = "mnist_fc"
 @click.option("--workers", default=0, show_default="one per core", help="Processes that compute.")
 @quiet_option
 def demo(out: str, iterations: int, workers: int, quiet: bool) -> None:
-    r"""Train mnist_fc on 4,000 real MNIST images, allocate its loss changes, analyze, and write the report.
+    """Train mnist_fc on 4,000 real MNIST images, allocate its loss changes, analyze, and write the report.
 
     Takes a few minutes. What a first call has finished, a second one uses.
 

@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+import warnings
 from importlib import import_module
 
 import click
@@ -9,6 +10,8 @@ import click
 from lca_analysis.errors import LcaError
 
 VERBS = ("demo", "train", "info", "verify", "compute", "analyze", "report", "tables")
+
+DISK_EXIT_CODE = 9
 
 EXIT_CODES = """\b
 Exit codes:
@@ -21,7 +24,8 @@ Exit codes:
   6    problem, model, data or settings differ from what was recorded
   7    the numbers do not allow it (loss not finite, no iterations)
   8    an optional package is missing
-  130  interrupted; the same command goes on where it stopped
+  9    the disk is full, read-only, or fails
+  130  interrupted; the same command goes on where it stopped (lca train begins anew)
 """
 
 
@@ -65,7 +69,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> int:
-    """Run one command line and give its exit code."""
+    """Run one command line and give its exit code; warnings are lines like errors."""
+    with warnings.catch_warnings():
+        for kind in (UserWarning, RuntimeWarning):
+            warnings.simplefilter("always", kind)
+        warnings.showwarning = _warn
+        return _guarded(arguments)
+
+
+def _guarded(arguments: list[str]) -> int:
+    """Run one command line; every exception becomes a line and an exit code."""
     try:
         result = lca.main(args=arguments, prog_name="lca", standalone_mode=False)
     except click.ClickException as error:
@@ -79,6 +92,8 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away: nothing is left to say
         return 0
+    except OSError as error:
+        return _fail(error, DISK_EXIT_CODE, arguments)
     except Exception as error:
         return _fail(error, 1, arguments)
     return result if isinstance(result, int) else 0
@@ -88,7 +103,13 @@ def _fail(error: Exception, code: int, arguments: list[str]) -> int:
     """Say in one line what went wrong; the traceback is for --debug."""
     if "--debug" in arguments:
         traceback.print_exception(error)
-    kind = "" if isinstance(error, LcaError) else f"unexpected {type(error).__name__}: "
-    hint = "" if isinstance(error, LcaError) else " (run again with `lca --debug …` for the traceback)"
+    is_bug = not isinstance(error, LcaError | OSError)
+    kind = f"unexpected {type(error).__name__}: " if is_bug else ""
+    hint = " (run again with `lca --debug …` for the traceback)" if is_bug else ""
     click.echo(f"lca: error: {kind}{' '.join(str(error).split())}{hint}", err=True)
     return code
+
+
+def _warn(message: Warning | str, *_: object, **__: object) -> None:
+    """Show a warning as one line."""
+    click.echo(f"lca: warning: {' '.join(str(message).split())}", err=True)

@@ -12,7 +12,7 @@ from lca_analysis.errors import FormatError, NotFoundError
 @click.argument("path")
 @json_option
 def info(path: str, as_json: bool) -> None:
-    r"""Say what is in PATH, a run folder or a store: how far it got, how compact it is, what made it.
+    """Say what is in PATH, a run folder or a store: how far it got, how compact it is, what made it.
 
     \b
     Examples:

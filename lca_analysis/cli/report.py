@@ -11,7 +11,7 @@ from lca_analysis.cli.output import progress_from, quiet_option
 @click.option("--run", help="Only this run (default: every run of the store).")
 @quiet_option
 def report(store: str, out: str, run: str | None, quiet: bool) -> None:
-    r"""Write one HTML page per run of STORE, with its figures as PNG and SVG files.
+    """Write one HTML page per run of STORE, with its figures as PNG and SVG files.
 
     The page needs no network. Needs the results of `lca analyze`.
 

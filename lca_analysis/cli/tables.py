@@ -5,7 +5,7 @@ import sys
 import click
 import pandas as pd
 
-from lca_analysis.cli.output import emit, json_option
+from lca_analysis.cli.output import emit, json_option, to_json
 from lca_analysis.errors import NotFoundError
 from lca_analysis.store import TABLES, Store, open_store
 
@@ -16,7 +16,9 @@ from lca_analysis.store import TABLES, Store, open_store
 @click.option("--run", help="Only this run.")
 @click.option("--split", help="Only this split, such as train or validation.")
 @click.option("--columns", help="Only these columns, separated by commas.")
-@click.option("--rows", default=20, show_default=True, help="At most this many rows; 0 means all.")
+@click.option(
+    "--rows", default=20, type=click.IntRange(min=0), show_default=True, help="At most this many rows; 0 means all."
+)
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @json_option
 def tables(
@@ -29,7 +31,7 @@ def tables(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    r"""List the tables of STORE, or print TABLE.
+    """List the tables of STORE, or print TABLE.
 
     \b
     Examples:
@@ -40,7 +42,9 @@ def tables(
     if table is None:
         emit(_contents(opened), as_json)
         return
-    wanted = columns.split(",") if columns else None
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other")
+    wanted = None if columns is None else [name.strip() for name in columns.split(",")]
     frame = opened.table(table, run=run, split=split, columns=wanted)
     _print(frame, rows, as_csv, as_json)
 
@@ -59,7 +63,7 @@ def _print(frame: pd.DataFrame, rows: int, as_csv: bool, as_json: bool) -> None:
     if as_csv:
         shown.to_csv(sys.stdout, index=False)
     elif as_json:
-        click.echo(shown.to_json(orient="records", indent=2))
+        click.echo(to_json(shown.to_dict("records")))
     else:
         click.echo(shown.to_string(index=False))
         if len(shown) < len(frame):

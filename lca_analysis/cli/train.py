@@ -1,11 +1,14 @@
 """``lca train``: train a built-in problem, or one's own, and record it."""
 
+import shlex
 from typing import Any
 
 import click
 
 from lca_analysis.cli.options import arguments_from
 from lca_analysis.cli.output import emit, json_option, progress_from, quiet_option
+
+INTERRUPTED = 130
 
 
 @click.command()
@@ -36,8 +39,8 @@ def train(
     as_json: bool,
     quiet: bool,
     **settings: Any,
-) -> None:
-    r"""Train PROBLEM and record every iteration in the folder RUN.
+) -> int:
+    """Train PROBLEM and record every iteration in the folder RUN.
 
     PROBLEM is mnist_fc, mnist_lenet, cifar_resnet20, cifar_allcnn, digits_mlp, or your own as
     package.module:function or file.py:function.
@@ -56,8 +59,16 @@ def train(
     chosen = TrainingSettings(**settings)
     arguments = arguments_from(pairs) | ({} if data is None else {"data": data})
     built = build_problem(problem, **arguments)
-    recorded = train_problem(built, run, chosen, overwrite, progress_from(quiet))
+    try:
+        recorded = train_problem(built, run, chosen, overwrite, progress_from(quiet))
+    except KeyboardInterrupt:
+        click.echo(
+            f"interrupted: {run} holds every iteration up to here; training can only begin anew (--overwrite)",
+            err=True,
+        )
+        return INTERRUPTED
     if as_json:
         emit(describe(recorded), as_json)
     else:
-        click.echo(f"{recorded} is recorded; go on with: lca compute {run} --store store")
+        click.echo(f"{recorded} is recorded; go on with: lca compute {shlex.quote(run)} --store store")
+    return 0

@@ -12,7 +12,7 @@ from lca_analysis.cli.output import emit, json_option, progress_from, quiet_opti
 @json_option
 @quiet_option
 def verify(runs: tuple[str, ...], as_json: bool, quiet: bool) -> int:
-    r"""Check every checksum of RUNS and decode every recorded point.
+    """Check every checksum of RUNS and decode every recorded point.
 
     Exits with 5 when a run is damaged, naming the file and the iteration.
 

@@ -52,13 +52,15 @@ def train(
         The folder is in use, or the split is smaller than a minibatch.
     NotFoundError
         The problem has no "train" split.
+    OSError
+        The disk fails; the run up to there stays readable.
     NumericalError
         The minibatch loss is not finite; the run up to there stays readable.
     """
     chosen = settings or TrainingSettings()
     _check_minibatch(len(problem.split("train")[0]), chosen.batch_size)  # before the folder is touched
     optimizer = make_optimizer(chosen, problem.model)
-    options = RecorderOptions(seeds=_seeds(problem, chosen), tags={"settings": chosen.to_json()})
+    options = RecorderOptions(seeds=_seeds(problem, chosen), tags={"settings": chosen.to_json()}, on_error="raise")
     recorder = Recorder(path, problem.model, optimizer, problem=problem, overwrite=overwrite, options=options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(chosen.seed)

@@ -1,12 +1,13 @@
 """The Recorder: observes a training loop and writes a run."""
 
+import operator
 import os
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, SupportsIndex
 
 import torch
 from torch import nn
@@ -37,7 +38,7 @@ class RecorderOptions:
     seeds : dict of str to int
         Seeds to keep with the run; by default torch's initial seed.
     tags : dict of str to str
-        Labels of your own.
+        Labels of your own; other values are kept as text.
     on_error : str
         "warn": when the disk fails, recording stops with a warning and training goes on; "raise": it raises.
     queue_points : int
@@ -70,8 +71,8 @@ class Recorder:
     optimizer : torch.optim.Optimizer, optional
         Its steps are followed; without one, call `record` after each update.
     problem : str, ProblemReference or built Problem, optional
-        What the run is trained on. A built Problem also brings the fingerprints of its data, so that a later
-        computation on other data is refused.
+        What the run is trained on. A Problem built by `build_problem` also brings the fingerprints of its data, so
+        that a later computation on other data is refused; one made directly brings nothing.
     every : int
         Record every k-th step.
     preset : str
@@ -102,9 +103,9 @@ class Recorder:
         self.path = path
         self._model = unwrap(model)
         self._optimizer = optimizer
-        self._every = every
+        self._every = _whole("every", every)
         self._options = options or RecorderOptions()
-        _check(every, self._options)
+        _check(self._every, self._options)
         self._manifest = self._make_manifest(problem, preset)
         self._overwrite = overwrite
         self._writer: BackgroundWriter | None = None
@@ -201,18 +202,21 @@ class Recorder:
 
     def _make_manifest(self, problem: str | ProblemReference | HasReference | None, preset: str) -> Manifest:
         """Describe the run."""
-        seeds = {"torch": torch.initial_seed()} if self._options.seeds is None else self._options.seeds
+        given = {"torch": torch.initial_seed()} if self._options.seeds is None else self._options.seeds
+        seeds = {str(name): _whole(f"seed {name!r}", seed) for name, seed in given.items()}
         return Manifest(
             run_id=uuid.uuid4().hex,
-            name=self._options.name,
+            name=str(self._options.name),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             tensors=describe_tensors(self._model),
             optimizer=describe_optimizer(self._optimizer, self._model),
             problem=_reference(problem),
             seeds=seeds,
             versions={name: version(name) for name in ("lca-analysis", "torch", "numpy")},
-            recording=RecordingPolicy(self._every, preset, True, self._options.segment_length),
-            tags=self._options.tags,
+            recording=RecordingPolicy(
+                self._every, preset, True, _whole("segment_length", self._options.segment_length)
+            ),
+            tags={str(name): str(value) for name, value in self._options.tags.items()},
         )
 
 
@@ -222,7 +226,19 @@ def _reference(problem: str | ProblemReference | HasReference | None) -> Problem
         return ProblemReference(problem)
     if problem is None or isinstance(problem, ProblemReference):
         return problem
+    if not hasattr(problem, "reference"):
+        raise ArgumentError(
+            f"problem must be a name such as train.py:problem, or a built Problem, not {type(problem).__name__}"
+        )
     return problem.reference
+
+
+def _whole(name: str, value: SupportsIndex) -> int:
+    """Turn a whole number of any kind into an int; ArgumentError for anything else."""
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        raise ArgumentError(f"{name} must be a whole number, not {value!r}") from error
 
 
 def _check(every: int, options: RecorderOptions) -> None:

@@ -1,6 +1,7 @@
 """The report: figures and pages of the runs of a store."""
 
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +54,7 @@ def report(
         A table of the store cannot be read.
     """
     store = store if isinstance(store, Store) else open_store(store)
-    chosen = [Sources(store, name) for name in _runs(store, run)]
-    for sources in chosen:
-        _check(sources)
+    chosen = _reportable([Sources(store, name) for name in _runs(store, run)])
     several = len(chosen) > 1
     with track(len(chosen) * len(DRAWINGS), "report", "figure", progress) as bar:
         pages = [_report_run(sources, Path(out), several, bar.update) for sources in chosen]
@@ -73,6 +72,22 @@ def _runs(store: Store, run: str | None) -> list[str]:
     if not known:
         raise NotFoundError(f"{store.path} has no runs; compute one with: lca compute")
     return known if run is None else [run]
+
+
+def _reportable(asked: list[Sources]) -> list[Sources]:
+    """Choose the runs that have results; the others are named in a warning, or raise when there is none."""
+    chosen, missing = [], []
+    for sources in asked:
+        try:
+            _check(sources)
+            chosen.append(sources)
+        except NotFoundError as error:
+            missing.append(error)
+    if not chosen:
+        raise missing[0]
+    for reason in missing:
+        warnings.warn(f"not reported: {reason}", UserWarning, stacklevel=3)
+    return chosen
 
 
 def _check(sources: Sources) -> None:

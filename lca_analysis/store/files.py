@@ -79,5 +79,6 @@ def parquet_bytes(table: pa.Table) -> bytes:
         use_dictionary=repeated,
         use_byte_stream_split=floats,
         write_statistics=True,
+        write_page_checksum=True,
     )
     return bytes(sink.getvalue())

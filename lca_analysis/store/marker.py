@@ -68,9 +68,11 @@ def _read(file: Path) -> dict[str, Any]:
 def _no_marker(folder: Path) -> NotFoundError | FormatError:
     """Say why a folder without store.json is no store."""
     if not folder.exists():
-        return NotFoundError(f"there is no store at {folder}; compute one with: lca compute RUN {folder}")
+        return NotFoundError(f"there is no store at {folder}; compute one with: lca compute RUN --store {folder}")
     if not folder.is_dir():
         return FormatError(f"{folder} is a file, not the folder of a store")
     if not _names(folder):
-        return NotFoundError(f"{folder} is empty and not a store yet; compute one with: lca compute RUN {folder}")
+        return NotFoundError(
+            f"{folder} is empty and not a store yet; compute one with: lca compute RUN --store {folder}"
+        )
     return FormatError(f"{folder} is not a store: it has no {_NAME}; name the folder that `lca compute` wrote")

@@ -19,7 +19,7 @@ from lca_analysis.store.schema import SCHEMA_VERSION, TableSchema
 def readable(file: Path) -> Iterator[pq.ParquetFile]:
     """Open a part; damage becomes a CorruptError that names the file."""
     try:
-        with pq.ParquetFile(file) as opened:
+        with pq.ParquetFile(file, page_checksum_verification=True) as opened:
             yield opened
     except (FileNotFoundError, PermissionError):
         raise
@@ -58,7 +58,9 @@ def read_part(file: Path, table: TableSchema, columns: list[str], condition: pc.
         _check_schema(file, table, opened.schema_arrow)
         if condition is None:
             return opened.read(columns)
-        return pq.read_table(file, columns=columns, filters=condition, partitioning=None)
+        return pq.read_table(
+            file, columns=columns, filters=condition, partitioning=None, page_checksum_verification=True
+        )
 
 
 def _check_schema(file: Path, table: TableSchema, found: pa.Schema) -> None:

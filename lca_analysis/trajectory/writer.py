@@ -19,6 +19,7 @@ from lca_analysis.trajectory.manifest import (
     Manifest,
     check_manifest,
     decode_manifest,
+    encode_manifest,
     sync_folder,
     write_manifest,
 )
@@ -75,6 +76,7 @@ class RunWriter:
                 f"there is no preset {manifest.recording.preset!r}; the presets are: {', '.join(PRESETS)}"
             )
         check_manifest(manifest, str(folder / MANIFEST_NAME))
+        _check_readable(manifest)
         _clear(folder, overwrite)
         (folder / SEGMENT_FOLDER).mkdir(parents=True)
         write_manifest(folder, manifest)
@@ -209,10 +211,20 @@ def _clear(folder: Path, overwrite: bool) -> None:
     if not (folder / MANIFEST_NAME).is_file():
         raise ArgumentError(f"{folder} is not empty and not a run; name an empty or a new folder")
     if not overwrite:
-        raise ArgumentError(f"{folder} already holds a run; name another folder, or ask for overwrite")
+        raise ArgumentError(
+            f"{folder} already holds a run; name another folder, or replace it (overwrite=True, --overwrite)"
+        )
     _check_is_run(folder)
     shutil.rmtree(folder / SEGMENT_FOLDER, ignore_errors=True)
     (folder / MANIFEST_NAME).unlink()
+
+
+def _check_readable(manifest: Manifest) -> None:
+    """Refuse a manifest that could be written but not read again, before anything depends on it."""
+    try:
+        decode_manifest(encode_manifest(manifest), MANIFEST_NAME)
+    except (FormatError, TypeError) as error:
+        raise ArgumentError(f"this run could not be read again: {error}") from error
 
 
 def _check_is_run(folder: Path) -> None:

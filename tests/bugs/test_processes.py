@@ -1,0 +1,105 @@
+"""What becomes of processes: workers end with their parent, two computations exclude each other, disks fill up."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import lca_analysis as lca
+from lca_analysis.allocation.claims import only_computation
+from lca_analysis.cli.entry import main
+from lca_analysis.errors import MismatchError
+
+RUN = Path(__file__).parents[2] / "data" / "digits_mlp"
+LCA = [sys.executable, "-m", "lca_analysis.cli"]
+
+
+def children(process):
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=False)
+    return [int(line) for line in listed.stdout.split()]
+
+
+def is_alive(process):
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def with_workers(tmp_path):
+    """Start a computation and wait until its two workers (and the resource tracker) run."""
+    command = [*LCA, "compute", str(RUN), "--store", str(tmp_path / "store"), "--workers", "2", "--tolerance", "1e-9"]
+    parent = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while len(children(parent.pid)) < 3 and parent.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1.0)
+    return parent, children(parent.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_workers_end_with_their_parent(tmp_path, number):
+    parent, workers = with_workers(tmp_path)
+    assert len(workers) >= 2
+    os.kill(parent.pid, number)
+    parent.communicate(timeout=30)  # hangs while a worker holds the pipe
+    deadline = time.monotonic() + 20
+    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(is_alive, workers))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_ctrl_c_with_workers_is_one_line(tmp_path):
+    parent, workers = with_workers(tmp_path)
+    os.killpg(parent.pid, signal.SIGINT)
+    _, shown = parent.communicate(timeout=30)
+    assert parent.returncode == 130
+    assert "Traceback" not in shown
+    assert "interrupted" in shown
+    assert not any(map(is_alive, workers))
+
+
+def test_a_second_computation_of_a_run_is_refused(tmp_path):
+    store = lca.open_store(tmp_path / "store", create=True)
+    with only_computation(store, "digits_mlp"), pytest.raises(MismatchError, match="under way"):
+        lca.compute(RUN, store.path, progress=False)
+    assert lca.compute(RUN, store.path, splits="validation", progress=False).computed
+
+
+def test_a_disk_that_fails_is_no_bug(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("lca_analysis.store.store.write_atomic", full_disk)
+    with pytest.raises(SystemExit) as ended:
+        main(["compute", str(RUN), "--store", str(tmp_path / "store"), "--workers", "1"])
+    assert ended.value.code == 9
+    assert capsys.readouterr().err.strip() == "lca: error: [Errno 28] No space left on device"
+
+
+def full_disk(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_interrupted_training_says_what_is_true(tmp_path, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lca_analysis.train", interrupted, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "digits_mlp", str(tmp_path / "run")])
+    assert ended.value.code == 130
+    assert "begin anew" in capsys.readouterr().err
+
+
+def test_a_chunk_that_batch_norm_cannot_take_is_refused_before_the_store_is_touched(tmp_path):
+    model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3))
+    data = torch.arange(10.0).reshape(5, 2), torch.arange(5) % 3
+    problem = lca.Problem(model, torch.nn.CrossEntropyLoss(reduction="none"), {"train": data}, batch_size=4)
+    with lca.Recorder(tmp_path / "run", model) as recorder:
+        recorder.record()
+    with pytest.raises(MismatchError, match="choose another batch_size"):
+        lca.compute(tmp_path / "run", tmp_path / "store", problem)
+    assert not (tmp_path / "store").exists()
