@@ -93,7 +93,7 @@ LAYERS = TableSchema(
 
 UNITS = TableSchema(
     "units",
-    "A neuron or channel in a step.",
+    "A neuron or channel in a step; layers without units (0 in layers_index) have no rows.",
     file_schema(
         "units",
         [
