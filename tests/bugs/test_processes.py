@@ -31,7 +31,9 @@ def is_alive(process):
 
 def with_workers(tmp_path):
     """Start a computation and wait until its two workers (and the resource tracker) run."""
-    command = [*LCA, "compute", str(RUN), "--store", str(tmp_path / "store"), "--workers", "2", "--tolerance", "1e-9"]
+    # Thousands of pieces a step: the work outlasts the test by minutes, on any machine.
+    endless = ["--tolerance", "0", "--max-pieces", "8192"]
+    command = [*LCA, "compute", str(RUN), "--store", str(tmp_path / "store"), "--workers", "2", *endless]
     parent = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 60
     while len(children(parent.pid)) < 3 and parent.poll() is None and time.monotonic() < deadline:
