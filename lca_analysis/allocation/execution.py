@@ -120,7 +120,8 @@ def _compute_here(jobs: list[RangeJob], works: list[SplitWork], problem: Problem
 
 def _compute_in_workers(jobs: list[RangeJob], works: list[SplitWork], executor: Executor, bar: "tqdm[Any]") -> None:
     """Hand ranges to workers; on an interruption or an error, what is not begun is called off."""
-    futures = {executor.submit(compute_range, job): job for job in jobs}
+    with _ctrl_c_off():
+        futures = {executor.submit(compute_range, job): job for job in jobs}
     try:
         for future in as_completed(futures):
             future.result()
@@ -157,16 +158,29 @@ def _executor(given: Executor | None, workers: int) -> Iterator[Executor]:
         try:
             yield pool
         except BaseException:
-            # Parts appear whole or not at all, so a worker can be ended at any moment. To cancel futures instead
-            # would leave what is under way running, and races with the pool when Ctrl-C reaches the workers too.
+            # Parts appear whole or not at all, so a worker can be ended at any moment; to cancel futures instead
+            # would leave what is under way running.
             for worker in set(active_children()) - others:
                 worker.terminate()
             raise
 
 
+@contextmanager
+def _ctrl_c_off() -> Iterator[None]:
+    """Ignore Ctrl-C while processes are started, which inherit it: the parent alone takes it, and ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _start_worker() -> None:
-    """Prepare a worker process: one thread, ended by Ctrl-C at once, and by the death of its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Prepare a worker process: one thread, deaf to Ctrl-C, and ended by the death of its parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
