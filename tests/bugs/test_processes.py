@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,41 +30,57 @@ def is_alive(process):
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+def all_end(processes, seconds=20):
+    """Wait for processes to end; a process closes its files, and so lets its reader go on, just before it ends."""
+    deadline = time.monotonic() + seconds
+    while any(map(is_alive, processes)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return not any(map(is_alive, processes))
+
+
+def heed_ctrl_c():
+    """Undo what a shell does to the background: its processes ignore Ctrl-C, and so would their children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.fixture
 def with_workers(tmp_path):
     """Start a computation and wait until its two workers (and the resource tracker) run."""
     # Thousands of pieces a step: the work outlasts the test by minutes, on any machine.
     endless = ["--tolerance", "0", "--max-pieces", "8192"]
     command = [*LCA, "compute", str(RUN), "--store", str(tmp_path / "store"), "--workers", "2", *endless]
-    parent = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    parent = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed_ctrl_c
+    )
     deadline = time.monotonic() + 60
     while len(children(parent.pid)) < 3 and parent.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(1.0)
-    return parent, children(parent.pid)
+    yield parent, children(parent.pid)
+    with suppress(ProcessLookupError):
+        os.killpg(parent.pid, signal.SIGKILL)
+    parent.communicate()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_workers_end_with_their_parent(tmp_path, number):
-    parent, workers = with_workers(tmp_path)
+def test_workers_end_with_their_parent(with_workers, number):
+    parent, workers = with_workers
     assert len(workers) >= 2
     os.kill(parent.pid, number)
     parent.communicate(timeout=30)  # hangs while a worker holds the pipe
-    deadline = time.monotonic() + 20
-    while any(map(is_alive, workers)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(map(is_alive, workers))
+    assert all_end(workers)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_ctrl_c_with_workers_is_one_line(tmp_path):
-    parent, workers = with_workers(tmp_path)
+def test_ctrl_c_with_workers_is_one_line(with_workers):
+    parent, workers = with_workers
     os.killpg(parent.pid, signal.SIGINT)
     _, shown = parent.communicate(timeout=30)
     assert parent.returncode == 130
     assert "Traceback" not in shown
     assert "interrupted" in shown
-    assert not any(map(is_alive, workers))
+    assert all_end(workers)
 
 
 def test_a_second_computation_of_a_run_is_refused(tmp_path):
