@@ -9,21 +9,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lca_analysis.allocation.histogram import WIDTH, add_to_histogram
 from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.step import AllocatedStep
 from lca_analysis.errors import CorruptError
-from lca_analysis.store import BINS, bin_edges
 from lca_analysis.store.files import write_atomic
 
-_WIDTH = 2 * BINS + 1
 _SUMS = ("helping", "hurting", "n_helping", "n_hurting", "step_flips", "gradient_flips", "counts", "sums")
 _BY_PARAMETER = {
     torch.float64: ("helping", "hurting"),
     torch.int32: ("n_helping", "n_hurting", "step_flips", "gradient_flips"),
     torch.int8: ("first_step", "last_step", "first_gradient", "last_gradient"),
 }
-_LOWER, _UPPER = (torch.from_numpy(edges) for edges in bin_edges(range(BINS + 1)))
-_PER_DECADE, _FIRST = 8, -16  # a first guess only: the edges decide
 
 
 @dataclass
@@ -60,7 +57,7 @@ class Accumulators:
         """Begin with nothing."""
         kinds = {name: kind for kind, names in _BY_PARAMETER.items() for name in names}
         vectors = {name: torch.zeros(layout.size, dtype=kind) for name, kind in kinds.items()}
-        bins = len(layout.layers), _WIDTH
+        bins = len(layout.layers), WIDTH
         counts, sums = torch.zeros(bins, dtype=torch.int64), torch.zeros(bins, dtype=torch.float64)
         return cls(**vectors, counts=counts, sums=sums)
 
@@ -87,11 +84,8 @@ class Accumulators:
 
     def _add_histogram(self, lca: torch.Tensor, layout: Layout) -> None:
         """Count the values of each layer by bin."""
-        numbers = bin_of(lca) + BINS
         for place, row in zip(layout.places, layout.layer_numbers, strict=True):
-            here = numbers[place.slice]
-            self.counts[row] += torch.bincount(here, minlength=_WIDTH)
-            self.sums[row] += torch.bincount(here, lca[place.slice].double(), minlength=_WIDTH)
+            add_to_histogram(lca[place.slice], self.counts[row], self.sums[row])
 
     def save(self, path: Path) -> None:
         """Write to a file, whole or not at all."""
@@ -122,15 +116,6 @@ class Accumulators:
             "step_flips": self.step_flips.numpy(),
             "gradient_flips": self.gradient_flips.numpy(),
         }
-
-
-def bin_of(values: torch.Tensor) -> torch.Tensor:
-    """Signed-logarithmic bin of every finite value, as `lca_analysis.store.bin_numbers` gives it, without a search."""
-    magnitude = values.abs().double()
-    guess = torch.log10(magnitude).sub_(_FIRST).mul_(_PER_DECADE).floor_().add_(1).clamp_(1, BINS).long()
-    # Rounding can put a value beside an edge into the neighbouring bin.
-    guess += (magnitude >= _UPPER[guess]).long() - (magnitude < _LOWER[guess]).long()
-    return guess.clamp_(1, BINS).mul_(values.sign().long())
 
 
 def _add_signs(values: torch.Tensor, first: torch.Tensor, last: torch.Tensor, flips: torch.Tensor) -> None:

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torch import nn
 
-from lca_analysis.allocation.accumulators import Accumulators, bin_of
+from lca_analysis.allocation.accumulators import Accumulators
+from lca_analysis.allocation.histogram import SLAB, WIDTH, add_to_histogram, columns_of
 from lca_analysis.allocation.layout import lay_out_parameters
 from lca_analysis.allocation.step import AllocatedStep
 from lca_analysis.errors import CorruptError
 from lca_analysis.recording.tensors import describe_tensors
-from lca_analysis.store import bin_numbers
+from lca_analysis.store import BINS, bin_numbers
 
 MODEL = nn.Sequential(nn.Linear(1, 2), nn.Linear(1, 1))
 LAYOUT = lay_out_parameters(describe_tensors(MODEL), [MODEL[0], MODEL[0], MODEL[1], MODEL[1]])
@@ -49,13 +50,22 @@ def test_bins_are_those_of_the_store_and_of_the_oracle():
         with np.errstate(over="ignore"):
             converted = values.astype(kind)
         converted = converted[np.isfinite(converted)]
-        found = bin_of(torch.from_numpy(converted)).numpy()
+        found = columns_of(converted).astype(int) - BINS
         assert (found == bin_numbers(converted)).all()
         # On an edge the oracle's own powers may round to the other side.
         gaps = np.abs(np.abs(converted.astype(float))[:, None] - edges)
         clear = (gaps > 1e-12 * edges).all(1)
         assert found[clear].tolist() == [oracles.bin_number(float(value)) for value in converted[clear]]
         assert clear.sum() > 500
+
+
+def test_a_long_vector_is_counted_whole():
+    values = torch.from_numpy(np.random.default_rng(1).standard_t(2, 2 * SLAB + 7)).float() * 1e-6
+    counts, sums = torch.zeros(WIDTH, dtype=torch.int64), torch.zeros(WIDTH, dtype=torch.float64)
+    add_to_histogram(values, counts, sums)
+    bins = bin_numbers(values.numpy()) + BINS
+    assert counts.tolist() == np.bincount(bins, minlength=WIDTH).tolist()
+    np.testing.assert_allclose(sums, np.bincount(bins, values.numpy(), minlength=WIDTH), rtol=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
