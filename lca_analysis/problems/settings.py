@@ -1,7 +1,8 @@
 """How a built-in training run goes, in values that a manifest can hold."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import msgspec
 import torch
@@ -16,6 +17,7 @@ from torch.optim.lr_scheduler import (
 )
 
 from lca_analysis.errors import ArgumentError
+from lca_analysis.problems.interventions import Intervention, parameters_of
 
 OPTIMIZERS = ("sgd", "adam", "adamw", "rmsprop")
 SCHEDULES = ("constant", "step", "cosine")
@@ -49,6 +51,8 @@ class TrainingSettings:
         Iterations in which the rate rises linearly from a hundredth.
     seed : int
         Of the order of the examples and of dropout.
+    interventions : tuple of Intervention
+        What is done to single layers.
     """
 
     iterations: int = 400
@@ -62,6 +66,7 @@ class TrainingSettings:
     drops: tuple[int, ...] = ()
     warmup: int = 0
     seed: int = 0
+    interventions: tuple[Intervention, ...] = ()
 
     def __post_init__(self) -> None:
         """Check every value."""
@@ -99,11 +104,26 @@ class TrainingSettings:
         """Write the settings as JSON."""
         return msgspec.json.encode(self).decode()
 
+    def configuration(self) -> str:
+        """Say in words how the settings differ from the defaults, but for the seed: the same for all repeats."""
+        plain = [
+            f"{field.name} {value:g}" if isinstance(value, int | float) else f"{field.name} {value}"
+            for field in fields(self)
+            if field.name not in ("seed", "interventions") and (value := getattr(self, field.name)) != field.default
+        ]
+        return "; ".join([*plain, *map(str, self.interventions)])
+
 
 def make_optimizer(settings: TrainingSettings, model: nn.Module) -> torch.optim.Optimizer:
-    """Make the optimizer that the settings name."""
+    """Make the optimizer that the settings name, with a group of its own for each intervention, after the others'.
+
+    Raises
+    ------
+    ArgumentError
+        An intervention is about a layer that the model does not have.
+    """
     rate, decay, momentum = settings.learning_rate, settings.weight_decay, settings.momentum
-    parameters = model.parameters()
+    parameters = _groups(settings, model)
     if settings.optimizer == "sgd":
         return torch.optim.SGD(parameters, rate, momentum, weight_decay=decay, nesterov=settings.nesterov)
     if settings.optimizer == "rmsprop":
@@ -112,6 +132,24 @@ def make_optimizer(settings: TrainingSettings, model: nn.Module) -> torch.optim.
     if settings.optimizer == "adam":
         return torch.optim.Adam(parameters, rate, betas, weight_decay=decay)
     return torch.optim.AdamW(parameters, rate, betas, weight_decay=decay)
+
+
+def _groups(settings: TrainingSettings, model: nn.Module) -> list[dict[str, Any]]:
+    """Divide the parameters: all that no intervention is about, then those of each intervention."""
+    found = parameters_of(model, settings.interventions)
+    chosen = {id(parameter) for group in found for parameter in group}
+    others = [parameter for parameter in model.parameters() if id(parameter) not in chosen]
+    groups: list[dict[str, Any]] = [{"params": others}] if others or not found else []
+    for one, parameters in zip(settings.interventions, found, strict=True):
+        group: dict[str, Any] = {"params": parameters}
+        if one.learning_rate is not None:
+            group["lr"] = one.learning_rate
+        if one.momentum is not None and settings.optimizer.startswith("adam"):
+            group["betas"] = (one.momentum, 0.999)
+        elif one.momentum is not None:
+            group["momentum"] = one.momentum
+        groups.append(group)
+    return groups
 
 
 def make_schedule(settings: TrainingSettings, optimizer: torch.optim.Optimizer) -> LRScheduler:

@@ -8,6 +8,7 @@ import torch
 
 from lca_analysis.errors import ArgumentError, NumericalError
 from lca_analysis.problems.build import PROBLEMS
+from lca_analysis.problems.interventions import Interventions
 from lca_analysis.problems.problem import Problem
 from lca_analysis.problems.settings import TrainingSettings, make_optimizer, make_schedule
 from lca_analysis.progress import track
@@ -21,6 +22,7 @@ def train(
     settings: TrainingSettings | None = None,
     overwrite: bool = False,
     progress: bool | None = None,
+    group: str | None = None,
 ) -> Run:
     """Train a problem's model on its "train" split and record every iteration.
 
@@ -40,6 +42,9 @@ def train(
         Replace an earlier run in this folder.
     progress : bool, optional
         Show a progress bar; None shows it on a terminal only.
+    group : str, optional
+        Name of the configuration that the run repeats, for comparisons over runs; None makes one of the problem, its
+        arguments and the settings, without the seeds.
 
     Returns
     -------
@@ -49,7 +54,7 @@ def train(
     Raises
     ------
     ArgumentError
-        The folder is in use, or the split is smaller than a minibatch.
+        The folder is in use, the split is smaller than a minibatch, or an intervention is about no layer.
     NotFoundError
         The problem has no "train" split.
     OSError
@@ -60,7 +65,8 @@ def train(
     chosen = settings or TrainingSettings()
     _check_minibatch(len(problem.split("train")[0]), chosen.batch_size)  # before the folder is touched
     optimizer = make_optimizer(chosen, problem.model)
-    options = RecorderOptions(seeds=_seeds(problem, chosen), tags={"settings": chosen.to_json()}, on_error="raise")
+    tags = {"settings": chosen.to_json(), "group": group or group_of(problem, chosen)}
+    options = RecorderOptions(seeds=_seeds(problem, chosen), tags=tags, on_error="raise")
     recorder = Recorder(path, problem.model, optimizer, problem=problem, overwrite=overwrite, options=options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(chosen.seed)
@@ -82,6 +88,28 @@ def _seeds(problem: Problem, settings: TrainingSettings) -> dict[str, int]:
     return seeds
 
 
+def group_of(problem: Problem, settings: TrainingSettings) -> str:
+    """Name the configuration that a run repeats: problem, arguments and settings, without the seeds.
+
+    Parameters
+    ----------
+    problem : Problem
+        What is trained.
+    settings : TrainingSettings
+        How.
+
+    Returns
+    -------
+    str
+        Such as ``mnist_fc; momentum 0.5; fc3: frozen from 0``.
+    """
+    reference = problem.reference
+    arguments = {} if reference is None else reference.arguments
+    told = [f"{name} {value}" for name, value in sorted(arguments.items()) if name not in ("seed", "data")]
+    target = type(problem.model).__name__ if reference is None else reference.target
+    return "; ".join(filter(None, [target, *told, settings.configuration()]))
+
+
 def _check_minibatch(examples: int, batch_size: int) -> None:
     """Raise ArgumentError when the split is smaller than a minibatch."""
     if batch_size > examples:
@@ -97,6 +125,7 @@ def steps(
     """Train, one iteration at a time; gives the minibatch loss before each step."""
     inputs, targets = problem.split("train")
     schedule = make_schedule(settings, optimizer)
+    interventions = Interventions(problem.model, optimizer, settings.interventions)
     problem.model.train()
     batches = minibatches(len(inputs), settings.batch_size, settings.seed)
     for iteration, batch in zip(range(settings.iterations), batches, strict=False):
@@ -111,6 +140,7 @@ def steps(
         torch.autograd.backward(loss)
         if recorder is not None:
             recorder.log(minibatch_loss=value)
+        interventions.apply(iteration)
         optimizer.step()
         schedule.step()
         yield value

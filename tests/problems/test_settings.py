@@ -1,12 +1,12 @@
-import json
 import math
 
+import msgspec
 import pytest
 import torch
 from torch import nn
 
 from lca_analysis.errors import ArgumentError
-from lca_analysis.problems import OPTIMIZERS, TrainingSettings
+from lca_analysis.problems import OPTIMIZERS, Intervention, TrainingSettings
 from lca_analysis.problems.settings import make_optimizer, make_schedule
 
 
@@ -112,9 +112,9 @@ def test_every_optimizer_is_known_by_its_name():
 
 
 def test_settings_are_held_by_json():
-    settings = TrainingSettings(iterations=9, schedule="step", drops=(3, 7), momentum=0.5)
-    held = json.loads(settings.to_json())
-    assert TrainingSettings(**{**held, "drops": tuple(held["drops"])}) == settings
+    changed = (Intervention("fc3", freeze_from=2), Intervention("fc1", learning_rate=0.1))
+    settings = TrainingSettings(iterations=9, schedule="step", drops=(3, 7), momentum=0.5, interventions=changed)
+    assert msgspec.json.decode(settings.to_json(), type=TrainingSettings) == settings
 
 
 @pytest.mark.parametrize(
