@@ -26,13 +26,16 @@ _MAGIC, _DONE = b"LCAF", b"DONE"
 class FrameHeader(msgspec.Struct, array_like=True):
     """What a frame says of itself.
 
-    `layout` (keyframes only) repeats the manifest's layout checksum; `hyperparameters` is None when they are those
-    of the frame before; `blocks` describe the payload, one entry per block of the run.
+    `layout` (keyframes only) repeats the manifest's layout checksum; `previous` (keyframes only) is the iteration of
+    the last point before, None at the first of the run; `hyperparameters` is None when they are those of the frame
+    before; `blocks` describe the payload, one entry per block of the run. An end mark has the iteration of the last
+    point.
     """
 
     kind: str
     iteration: int
     layout: int | None = None
+    previous: int | None = None
     hyperparameters: list[dict[str, Any]] | None = None
     scalars: dict[str, float] = {}
     blocks: list[BlockHeader] = []

@@ -13,7 +13,7 @@ from lca_analysis.errors import CorruptError, FormatError
 from lca_analysis.trajectory.words import word_format
 
 FORMAT = "lca-run"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_NAME = "run.json"
 MAX_ELEMENTS = 2**36  # of all tensors together: a larger claim is damage, not a model
 
@@ -180,7 +180,10 @@ def decode_manifest(data: bytes, where: str) -> Manifest:
             "lca-analysis reads: upgrade lca-analysis"
         )
     if head.format_version != FORMAT_VERSION:
-        raise FormatError(f"{where}: there is no format version {head.format_version}")
+        raise FormatError(
+            f"{where}: format version {head.format_version} is not {FORMAT_VERSION}, the one that this lca-analysis "
+            "reads: record the run again"
+        )
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

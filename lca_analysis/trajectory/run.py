@@ -146,7 +146,7 @@ class Run:
         CorruptError
             A frame on the way is damaged.
         """
-        self._check_recorded(iteration)
+        self.check_recorded(iteration)
         for point in self.walk(iteration, iteration, tensors):
             return point.weights
         raise CorruptError(f"{self.path}: iteration {iteration} is listed and cannot be read")
@@ -180,7 +180,7 @@ class Run:
         names = self._names(tensors)
         for end in (first, last):
             if end is not None:
-                self._check_recorded(end)
+                self.check_recorded(end)
         return self._walk(first, last, names)
 
     def steps(
@@ -216,7 +216,7 @@ class Run:
             Iteration of the point, and the groups as used by the step that arrived there.
         """
         changes: list[tuple[int, list[dict[str, Any]]]] = []
-        for header in self._headers():
+        for header in self._all_headers():
             groups = header.hyperparameters
             if groups is not None and (not changes or groups != changes[-1][1]):
                 changes.append((header.iteration, groups))
@@ -231,7 +231,7 @@ class Run:
             Name to the iterations of the points it was logged with, and its values.
         """
         found: dict[str, list[tuple[int, float]]] = {}
-        for header in self._headers():
+        for header in self._all_headers():
             for name, value in header.scalars.items():
                 found.setdefault(name, []).append((header.iteration, value))
         return {
@@ -239,11 +239,14 @@ class Run:
             for name, rows in found.items()
         }
 
-    def _headers(self) -> Iterator[FrameHeader]:
-        """Read the headers of all points, and no weights."""
-        decoder = SegmentDecoder(self.manifest, [])
+    def headers(self, segment: Segment) -> Iterator[FrameHeader]:
+        """Read the headers of a segment's points, and no weights."""
+        return SegmentDecoder(self.manifest, []).headers(self._fs, segment)
+
+    def _all_headers(self) -> Iterator[FrameHeader]:
+        """Read the headers of all points."""
         for segment in self.segments:
-            yield from decoder.headers(self._fs, segment)
+            yield from self.headers(segment)
 
     def _walk(self, first: int | None, last: int | None, names: list[str]) -> Iterator[Point]:
         """Go through checked ends and names."""
@@ -266,7 +269,7 @@ class Run:
                 raise NotFoundError(f"{self.path} has no tensor {name!r}; did you mean: {', '.join(close)}?")
         return known if tensors is None else list(tensors)
 
-    def _check_recorded(self, iteration: int) -> None:
+    def check_recorded(self, iteration: int) -> None:
         """Raise when an iteration is not one of the recorded points."""
         if not len(self.iterations):
             raise NotFoundError(f"{self.path} holds no recorded point yet")

@@ -10,7 +10,7 @@ from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.frames import DELTA, END, KEY, FrameEntry, find_frame, read_frame, read_header
 from lca_analysis.trajectory.manifest import Manifest
 
-SEGMENT_MAGIC = b"LCASEG\x00\x01"
+SEGMENT_MAGIC = b"LCASEG\x00\x02"
 SEGMENT_FOLDER = "segments"
 
 
@@ -29,6 +29,8 @@ class Segment:
         Its path or URL.
     iterations : ndarray[n] int64
         Iterations of its points, ascending.
+    previous : int or None
+        Iteration of the point before its first, as the keyframe states it; None at the beginning of the run.
     frames : tuple of FrameEntry
         Where each point's frame lies.
     bytes : int
@@ -41,6 +43,7 @@ class Segment:
 
     file: str
     iterations: NDArray[np.int64]
+    previous: int | None
     frames: tuple[FrameEntry, ...]
     bytes: int
     ended: bool
@@ -56,36 +59,47 @@ def scan_run(fs: Any, folder: str, manifest: Manifest) -> tuple[list[Segment], l
     files = sorted(name for name in names if name.endswith(".lcaseg"))
     segments: list[Segment] = []
     problems: list[CorruptError] = []
+    whole = True  # nothing is known to be wrong with the file before
     for number, file in enumerate(files):
         try:
             found = scan_segment(fs, file, manifest)
-            _check_place(file, number, found, segments)
-            if number + 1 < len(files):
-                _check_full(file, found, manifest)
+            _check_name(file, number)
+            if found is not None:
+                _check_place(found, segments, whole)
         except CorruptError as error:
             problems.append(error)
+            whole = False
         else:
             segments += [] if found is None else [found]
+            whole = whole or found is not None
     return segments, problems
 
 
-def _check_place(file: str, number: int, segment: Segment | None, before: list[Segment]) -> None:
-    """Raise unless a segment is the one that its number says and comes after those before it."""
+def _check_name(file: str, number: int) -> None:
+    """Raise unless a file is the one that its number in the list says."""
     if not file.endswith("/" + segment_name(number)):
         raise CorruptError(f"{file}: {segment_name(number)} should come here and is missing; restore it from a copy")
-    if segment and before and segment.iterations[0] <= before[-1].iterations[-1]:
+
+
+def _check_place(segment: Segment, before: list[Segment], whole: bool) -> None:
+    """Raise unless a segment goes on where those before it end; behind a damaged file it need only come later."""
+    last = int(before[-1].iterations[-1]) if before else None
+    if last is not None and segment.iterations[0] <= last:
         raise CorruptError(
-            f"{file}: begins at iteration {segment.iterations[0]}, but {before[-1].file} ends at "
-            f"{before[-1].iterations[-1]}"
+            f"{segment.file}: begins at iteration {segment.iterations[0]}, but {before[-1].file} ends at {last}"
         )
+    if whole and segment.previous != last:
+        raise CorruptError(
+            f"{segment.file}: begins at iteration {segment.iterations[0]}, right after {_point(segment.previous)}, but "
+            f"what is before it ends at {_point(last)}: points between are missing"
+        )
+    if whole and before and before[-1].ended:
+        raise CorruptError(f"{before[-1].file}: has an end mark at iteration {last}, but is not the last segment")
 
 
-def _check_full(file: str, segment: Segment | None, manifest: Manifest) -> None:
-    """Raise when a segment that others follow has lost points."""
-    length, points = manifest.recording.segment_length, 0 if segment is None else len(segment.frames)
-    if points != length:
-        place = "" if segment is None else f", the last at iteration {segment.iterations[-1]}"
-        raise CorruptError(f"{file}: holds {points} of its {length} points{place}, but is not the last segment")
+def _point(iteration: int | None) -> str:
+    """Name a point, or the beginning of the run."""
+    return "the beginning of the run" if iteration is None else f"iteration {iteration}"
 
 
 def scan_segment(fs: Any, path: str, manifest: Manifest) -> Segment | None:
@@ -102,12 +116,10 @@ def scan_segment(fs: Any, path: str, manifest: Manifest) -> Segment | None:
     with fs.open(path, "rb") as file:
         if not _begins_well(file, size, path):
             return None
-        frames, iterations, ended, position = _scan(file, size, path, manifest)
+        frames, iterations, previous, ended, position = _scan(file, size, path, manifest)
     if not frames:
         return None
-    return Segment(
-        path, np.array(iterations, np.int64), tuple(frames), size, ended, torn=size - position
-    )  # fmt: skip
+    return Segment(path, np.array(iterations, np.int64), previous, tuple(frames), size, ended, torn=size - position)
 
 
 def _begins_well(file: BinaryIO, size: int, path: str) -> bool:
@@ -118,11 +130,13 @@ def _begins_well(file: BinaryIO, size: int, path: str) -> bool:
     return size > len(SEGMENT_MAGIC)
 
 
-def _scan(file: BinaryIO, size: int, path: str, manifest: Manifest) -> tuple[list[FrameEntry], list[int], bool, int]:
-    """Walk the frames; gives those of points, their iterations, whether an end mark came, and where it stopped."""
+def _scan(
+    file: BinaryIO, size: int, path: str, manifest: Manifest
+) -> tuple[list[FrameEntry], list[int], int | None, bool, int]:
+    """Walk the frames; gives those of points, their iterations, the point before, whether it ended, and where."""
     frames: list[FrameEntry] = []
     iterations: list[int] = []
-    ended, position = False, len(SEGMENT_MAGIC)
+    previous, ended, position = None, False, len(SEGMENT_MAGIC)
     while position < size and not ended:
         try:
             entry = find_frame(file, position, size)
@@ -131,6 +145,7 @@ def _scan(file: BinaryIO, size: int, path: str, manifest: Manifest) -> tuple[lis
             header = read_header(file, entry)
             if header.kind == END:
                 read_frame(file, entry)
+                _check_end(header.iteration, iterations)
             else:
                 _check_order(header.kind, header.iteration, iterations)
                 _check_layout(header.layout, manifest)
@@ -138,9 +153,10 @@ def _scan(file: BinaryIO, size: int, path: str, manifest: Manifest) -> tuple[lis
             raise CorruptError(f"{path}: {_after(iterations)}: {error}") from error
         position, ended = entry.end, header.kind == END
         if not ended:
+            previous = header.previous if header.kind == KEY else previous
             frames.append(entry)
             iterations.append(header.iteration)
-    return frames, iterations, ended, position
+    return frames, iterations, previous, ended, position
 
 
 def _check_order(kind: str, iteration: int, before: list[int]) -> None:
@@ -149,6 +165,12 @@ def _check_order(kind: str, iteration: int, before: list[int]) -> None:
         raise CorruptError("a segment must be one keyframe and then deltas")
     if not 0 <= iteration < 2**62 or (before and iteration <= before[-1]):
         raise CorruptError(f"iteration {iteration} is out of order")
+
+
+def _check_end(iteration: int, before: list[int]) -> None:
+    """Raise unless an end mark stands behind the point that it names."""
+    if not before or iteration != before[-1]:
+        raise CorruptError(f"the end mark of iteration {iteration} is not behind that point")
 
 
 def _check_layout(layout: int | None, manifest: Manifest) -> None:

@@ -23,27 +23,35 @@ from lca_analysis.trajectory.manifest import (
     sync_folder,
     write_manifest,
 )
+from lca_analysis.trajectory.resuming import cut_back
 from lca_analysis.trajectory.segments import SEGMENT_FOLDER, SEGMENT_MAGIC, segment_name
 from lca_analysis.trajectory.words import Words, to_words, word_format
 
 
 class RunWriter:
-    """Appends points to a new run folder; make one with `RunWriter.create`.
+    """Appends points to a run folder; make one with `RunWriter.create` or `RunWriter.resume`.
 
     Each point is handed to the operating system whole, so it survives the death of the process; each segment is
     forced to the disk when it is full.
+
+    Attributes
+    ----------
+    manifest : Manifest
+        The content of run.json.
+    iteration : int or None
+        Iteration of the last committed point; None before the first.
     """
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         self._folder = folder
-        self._manifest = manifest
+        self.manifest = manifest
+        self.iteration: int | None = None
         self._blocks = lay_out(manifest.tensors)
         preset = PRESETS[manifest.recording.preset]
         self._encoders = [BlockEncoder(block, preset) for block in self._blocks]
         self._file: BinaryIO | None = None
         self._segments = 0
         self._points = 0
-        self._iteration = -1
         self._hyperparameters: list[dict[str, Any]] = []
         self._closed = False
 
@@ -82,6 +90,44 @@ class RunWriter:
         write_manifest(folder, manifest)
         return cls(folder, manifest)
 
+    @classmethod
+    def resume(cls, path: str | os.PathLike[str], iteration: int | None = None) -> "RunWriter":
+        """Open an existing run to append to it; what follows begins a segment of its own.
+
+        What was never committed, the end mark, and the points that are to be dropped are cut off at once, the last
+        first, so that the run can be read whenever this is interrupted.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The run folder.
+        iteration : int, optional
+            A recorded iteration, the last to keep; None keeps all that was committed.
+
+        Returns
+        -------
+        RunWriter
+            Open for points after `iteration`.
+
+        Raises
+        ------
+        NotFoundError
+            There is no run, or no such point in it.
+        FormatError
+            It is not a run, or one of another format version.
+        CorruptError
+            Something that was committed is damaged; nothing was changed.
+        """
+        kept = cut_back(Path(path), iteration)
+        writer = cls(Path(path), kept.manifest)
+        writer.iteration = kept.iteration
+        writer._hyperparameters = kept.hyperparameters
+        if kept.file is not None:
+            writer._file = kept.file.open("ab", buffering=0)
+            writer._segments = kept.number
+            writer._points = kept.manifest.recording.segment_length  # full: the next point opens a segment
+        return writer
+
     def append(
         self,
         iteration: int,
@@ -114,18 +160,20 @@ class RunWriter:
         if self._closed:
             raise ArgumentError(f"the writer of {self._folder} is closed, or failed before iteration {iteration}")
         self._check_weights(iteration, weights)
-        if iteration <= self._iteration:
-            raise ArgumentError(f"iteration {iteration} does not come after {self._iteration}, the last one recorded")
+        last = -1 if self.iteration is None else self.iteration
+        if iteration <= last:
+            raise ArgumentError(f"iteration {iteration} does not come after {last}, the last one recorded")
         self._closed = True  # until the frame is written: after a failure the next delta would have no ground
-        if self._points == self._manifest.recording.segment_length:
+        if self._points == self.manifest.recording.segment_length:
             self._finish_segment()
         kind = KEY if self._file is None else DELTA
         header = FrameHeader(kind, iteration, scalars=dict(scalars or {}))
-        header.layout = self._manifest.layout_checksum if kind == KEY else None
+        if kind == KEY:
+            header.layout, header.previous = self.manifest.layout_checksum, self.iteration
         header.hyperparameters = self._changed(hyperparameters, kind)
         header.blocks, payload = self._encode(weights, kind)
         self._write(pack_frame(header, payload))
-        self._iteration = iteration
+        self.iteration = iteration
         self._points += 1
         self._closed = False
 
@@ -134,16 +182,16 @@ class RunWriter:
         failed, self._closed = self._closed, True
         if self._file is None:
             return
-        if complete and not failed:
-            self._write(pack_frame(FrameHeader(END, self._iteration), []))
+        if complete and not failed and self.iteration is not None:
+            self._write(pack_frame(FrameHeader(END, self.iteration), []))
         self._finish_segment()
 
     def _check_weights(self, iteration: int, weights: Mapping[str, NDArray[Any]]) -> None:
         """Raise MismatchError unless the weights are those that the manifest describes."""
-        odd = sorted(weights.keys() ^ {tensor.name for tensor in self._manifest.tensors})
+        odd = sorted(weights.keys() ^ {tensor.name for tensor in self.manifest.tensors})
         if odd:
             raise MismatchError(f"iteration {iteration}: these tensors are not those of the run: {', '.join(odd)}")
-        for tensor in self._manifest.tensors:
+        for tensor in self.manifest.tensors:
             array, storage = weights[tensor.name], word_format(tensor.dtype).storage
             if array.shape != tensor.shape or array.dtype != storage:
                 raise MismatchError(
@@ -160,7 +208,7 @@ class RunWriter:
 
     def _encode(self, weights: Mapping[str, NDArray[Any]], kind: str) -> tuple[list[BlockHeader], list[bytes]]:
         """Code a point block by block."""
-        words = [to_words(weights[tensor.name], word_format(tensor.dtype)) for tensor in self._manifest.tensors]
+        words = [to_words(weights[tensor.name], word_format(tensor.dtype)) for tensor in self.manifest.tensors]
         headers, payload = [], []
         for block, encoder in zip(self._blocks, self._encoders, strict=True):
             gathered = _gather(block, words)

@@ -18,12 +18,15 @@ def read_points(run):
     size = sum(int(np.prod(tensor["shape"], dtype=int)) for tensor in described["tensors"])
     sizes = [int(np.prod(tensor["shape"], dtype=int)) for tensor in described["tensors"]]
     table = json.dumps([described["run_id"], described["tensors"]], separators=(",", ":"), ensure_ascii=False)
+    last = None
     for file in sorted((run / "segments").iterdir()):
-        yield from _segment(file.read_bytes(), size, sizes, zlib.crc32(table.encode()))
+        for point in _segment(file.read_bytes(), size, sizes, (zlib.crc32(table.encode()), last)):
+            last = point[0]
+            yield point
 
 
 def _frames(data):
-    assert data[:8] == b"LCASEG\x00\x01"
+    assert data[:8] == b"LCASEG\x00\x02"
     place = 8
     while place < len(data):
         magic, header_length, payload_length, header_crc, prefix_crc = struct.unpack_from("<4sIQII", data, place)
@@ -39,13 +42,15 @@ def _frames(data):
         place = end + 8
 
 
-def _segment(data, size, sizes, expected_layout):
-    groups, state = None, None
+def _segment(data, size, sizes, expected):
+    groups, state, last = None, None, None
     for header, payload in _frames(data):
-        kind, iteration, layout, changed, scalars, blocks = header
-        assert layout == (expected_layout if kind == "key" else None)
+        kind, iteration, layout, previous, changed, scalars, blocks = header
         if kind == "end":
+            assert (iteration, layout, previous) == (last, None, None)
             return
+        last = iteration
+        assert (layout, previous) == (expected if kind == "key" else (None, None))
         groups = groups if changed is None else changed
         (block,) = blocks
         state = _Keyframe(block, payload, size) if kind == "key" else state.next(block, payload, sizes)

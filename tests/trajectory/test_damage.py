@@ -17,6 +17,7 @@ from trajectory.made_runs import RUN_ID, manifest, random_walk, read_back, same_
 
 from lca_analysis.errors import CorruptError, FormatError, NotFoundError, NumericalError
 from lca_analysis.trajectory import FORMAT_VERSION, open_run, verify
+from lca_analysis.trajectory.frames import END, FrameHeader, pack_frame
 
 
 def segment(path, number=0):
@@ -149,12 +150,34 @@ def test_a_missing_segment_is_reported(small_run, number):
         open_run(path)
 
 
+def test_points_that_are_lost_between_segments_are_reported(small_run):
+    path, _ = small_run
+    for number, kept in ((0, 1), (1, 3)):
+        data, frames = segment(path, number).read_bytes(), open_run(path).segments[number].frames
+        segment(path, number).write_bytes(data[: frames[kept - 1].end])
+        with pytest.raises(CorruptError, match=rf"00000{number + 1}\.lcaseg.*points between are missing"):
+            open_run(path)
+        segment(path, number).write_bytes(data)
+
+
+def test_an_end_mark_in_the_middle_is_reported(small_run):
+    path, _ = small_run
+    end = segment(path, 2).read_bytes()[open_run(path).segments[2].frames[-1].end :]
+    data = segment(path, 1).read_bytes()
+    segment(path, 1).write_bytes(data + end)
+    with pytest.raises(CorruptError, match=r"000001\.lcaseg.*end mark of iteration 9 is not behind that point"):
+        open_run(path)
+    segment(path, 1).write_bytes(data + pack_frame(FrameHeader(END, 7), []))
+    with pytest.raises(CorruptError, match=r"000001\.lcaseg.*end mark.*not the last"):
+        open_run(path)
+
+
 def test_segments_that_change_places_are_reported(small_run):
     path, _ = small_run
     first, second = segment(path, 0).read_bytes(), segment(path, 1).read_bytes()
     segment(path, 0).write_bytes(second)
     segment(path, 1).write_bytes(first)
-    with pytest.raises(CorruptError, match="begins at iteration 0"):
+    with pytest.raises(CorruptError, match=r"000000\.lcaseg: begins at iteration 4, right after iteration 3, but"):
         open_run(path)
 
 
