@@ -18,7 +18,7 @@ def failing_disk(monkeypatch):
     original = RunWriter._write
 
     def write(self, frame):
-        if self._iteration >= 2:
+        if self.iteration is not None and self.iteration >= 2:
             raise OSError(28, "No space left on device")
         original(self, frame)
 
