@@ -10,12 +10,16 @@ BLOCK_SIZE = 2**18  # words; part of the format: readers lay out blocks by the s
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of one tensor inside a block: tensor[start:stop] lies at `offset`."""
+    """A stretch of one tensor inside a block: tensor[start:stop] lies at `offset`.
+
+    `quantised` says whether a bounded-error recording may round it: a parameter of two or more dimensions.
+    """
 
     tensor: int
     start: int
     stop: int
     offset: int
+    quantised: bool = False
 
     @property
     def size(self) -> int:
@@ -65,10 +69,12 @@ def lay_out(tensors: list[TensorInfo]) -> list[Block]:
 def _add_tensor(blocks: list[Block], pieces: list[Piece], number: int, tensor: TensorInfo) -> None:
     """Append one tensor to the open block, closing full blocks on the way."""
     start = 0
+    floats = word_format(tensor.dtype).kind != "integer"
+    quantised = floats and tensor.role == "parameter" and len(tensor.shape) >= 2
     while start < tensor.size:
         filled = sum(piece.size for piece in pieces)
         stop = min(tensor.size, start + BLOCK_SIZE - filled)
-        pieces.append(Piece(number, start, stop, filled))
+        pieces.append(Piece(number, start, stop, filled, quantised))
         if filled + stop - start == BLOCK_SIZE:
             blocks.append(Block(word_format(tensor.dtype), tuple(pieces)))
             pieces.clear()

@@ -8,6 +8,7 @@ import numpy as np
 
 from lca_analysis.errors import CorruptError, NumericalError
 from lca_analysis.trajectory.blocks import Block
+from lca_analysis.trajectory.bounded import StepMeans, quantise
 from lca_analysis.trajectory.choice import PredictorChoice
 from lca_analysis.trajectory.entropy import SMALLEST_CLASS, compress, decompress_into
 from lca_analysis.trajectory.prediction import MOMENTUM, NONE, STEP, subnormals_work
@@ -20,7 +21,8 @@ class BlockHeader(msgspec.Struct, array_like=True):
 
     `order` says how the words lie in the streams; `streams` are the lengths of the compressed streams in bytes;
     `checksum` is the CRC-32 of the decoded words; `predictors` and `momenta` have an entry per piece (none in a
-    keyframe).
+    keyframe). `exact` is None where all words are exact; in a frame with a bounded error it is the number of words
+    that are listed apart, by two more streams: their places and their ordered words.
     """
 
     order: int
@@ -28,6 +30,7 @@ class BlockHeader(msgspec.Struct, array_like=True):
     checksum: int
     predictors: list[int] = []
     momenta: list[float] = []
+    exact: int | None = None
 
 
 PLAIN, KEPT, SORTED = 0, 1, 2  # orders: as in the block, as sorted for an earlier frame, sorted for this frame
@@ -50,8 +53,9 @@ PRESETS = {"small": Preset(level=8, sort_every=4), "fast": Preset(level=6, sort_
 class BlockEncoder:
     """Codes the points of one block, one after the other."""
 
-    def __init__(self, block: Block, preset: Preset) -> None:
+    def __init__(self, block: Block, preset: Preset, fraction: float = 0.0) -> None:
         self._block = block
+        self._fraction = fraction
         self._preset = preset
         self._choice = PredictorChoice(block)
         self._state: BlockState | None = None
@@ -59,10 +63,10 @@ class BlockEncoder:
 
     def keyframe(self, words: Words) -> tuple[BlockHeader, list[bytes]]:
         """Code a point by itself and forget what was before."""
-        self._state = BlockState(self._block, words)
+        self._state = BlockState(self._block, words, self._fraction)
         self._frames = 0
         data = compress(self._state.ordered, self._preset.level)
-        return BlockHeader(PLAIN, [len(data)], zlib.crc32(words.data)), [data]
+        return BlockHeader(PLAIN, [len(data)], _checksum(words)), [data]
 
     def delta(self, words: Words) -> tuple[BlockHeader, list[bytes]]:
         """Code a point against the points since the last keyframe."""
@@ -71,11 +75,32 @@ class BlockEncoder:
             raise RuntimeError("a block begins with a keyframe")
         ordered = to_ordered(words, self._block.form)
         predictors, momenta = self._choice.choose(state, ordered)
-        folded = zigzag(ordered - state.predict(predictors, momenta), self._block.form)
+        predicted = state.predict(predictors, momenta)
+        if state.means is not None and subnormals_work():
+            return self._bounded(state, state.means, ordered, predicted, BlockHeader(0, [], 0, predictors, momenta))
+        folded = zigzag(ordered - predicted, self._block.form)
         order, data = self._streams(state, folded)
         state.advance(ordered, folded, words)
+        if state.means is not None:
+            state.means.forget()
         lengths = [len(part) for part in data]
-        return BlockHeader(order, lengths, zlib.crc32(words.data), predictors, momenta), data
+        return BlockHeader(order, lengths, _checksum(words), predictors, momenta), data
+
+    def _bounded(
+        self, state: BlockState, means: StepMeans, ordered: Words, predicted: Words, header: BlockHeader
+    ) -> tuple[BlockHeader, list[bytes]]:
+        """Code a point in steps, against its own reconstruction, so that errors do not add up."""
+        form, shifts = self._block.form, means.shifts(predicted)
+        steps = quantise(ordered - predicted, shifts, form)
+        rebuilt = predicted + (steps << shifts)
+        exact = means.misses(rebuilt, ordered)
+        rebuilt[exact], steps[exact] = ordered[exact], 0
+        folded = zigzag(steps, form)
+        header.order, data = self._streams(state, folded)
+        data += [compress(exact.astype(np.uint32), self._preset.level), compress(ordered[exact], self._preset.level)]
+        state.advance(rebuilt, folded)
+        header.streams, header.checksum, header.exact = [len(part) for part in data], _checksum(state.words), len(exact)
+        return header, data
 
     def _streams(self, state: BlockState, folded: Words) -> tuple[int, list[bytes]]:
         """Compress folded residuals, sorted by class if the preset says so."""
@@ -94,8 +119,9 @@ class BlockEncoder:
 class BlockDecoder:
     """Decodes the points of one block, one after the other."""
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, fraction: float = 0.0) -> None:
         self._block = block
+        self._fraction = fraction
         self._state: BlockState | None = None
 
     @property
@@ -109,7 +135,7 @@ class BlockDecoder:
         """Decode a point that was coded by itself."""
         ordered: Words = np.empty(self._block.size, dtype=self._block.form.word)
         _decompress_parts(header, data, ordered, [ordered.size])
-        self._state = BlockState(self._block, from_ordered(ordered, self._block.form))
+        self._state = BlockState(self._block, from_ordered(ordered, self._block.form), self._fraction)
         _check_words(self._state.words, header)
 
     def delta(self, header: BlockHeader, data: memoryview) -> None:
@@ -118,10 +144,17 @@ class BlockDecoder:
         state = self._state
         if state is None:
             raise CorruptError("a segment does not begin with a keyframe")
-        folded = self._residuals(state, header, data)
+        coded, apart = _split(header, data)
+        folded = self._residuals(state, coded, data[: sum(coded.streams)])
         ordered = unzigzag(folded, self._block.form)
-        ordered += state.predict(header.predictors, header.momenta)
+        predicted = state.predict(header.predictors, header.momenta)
+        if header.exact is not None and state.means is not None:
+            ordered <<= state.means.shifts(predicted)
+        ordered += predicted
+        self._place_exact(ordered, header.exact or 0, apart, data[sum(coded.streams) :])
         state.advance(ordered, folded)
+        if header.exact is None and state.means is not None:
+            state.means.forget()
         _check_words(state.words, header)
 
     def _residuals(self, state: BlockState, header: BlockHeader, data: memoryview) -> Words:
@@ -137,6 +170,17 @@ class BlockDecoder:
         placed[state.order] = folded
         return placed
 
+    def _place_exact(self, ordered: Words, number: int, streams: list[int], data: memoryview) -> None:
+        """Put the words that are listed apart in their places."""
+        if not number:
+            return
+        places, words = np.empty(number, np.uint32), np.empty(number, ordered.dtype)
+        decompress_into(bytes(data[: streams[0]]), places)
+        decompress_into(bytes(data[streams[0] :]), words)
+        if places.max() >= ordered.size:
+            raise CorruptError("the frame lists a word that its block does not have")
+        ordered[places] = words
+
     def _check(self, header: BlockHeader) -> None:
         """Raise CorruptError for a header that does not fit the block."""
         pieces = len(self._block.pieces)
@@ -147,7 +191,9 @@ class BlockDecoder:
             raise CorruptError("the frame names a predictor that does not exist")
         if header.order not in (PLAIN, KEPT, SORTED):
             raise CorruptError("the frame names an order that does not exist")
-        if MOMENTUM in header.predictors and not subnormals_work():
+        if header.exact is not None and not (self._fraction and 0 <= header.exact <= self._block.size):
+            raise CorruptError("the frame lists exact words where none can be")
+        if (MOMENTUM in header.predictors or header.exact is not None) and not subnormals_work():
             raise NumericalError(
                 "this thread flushes subnormal numbers to zero, so runs cannot be decoded to the bit: "
                 "call torch.set_flush_denormal(False) first"
@@ -166,7 +212,23 @@ def _decompress_parts(header: BlockHeader, data: memoryview, words: Words, ends:
         start, taken = end, taken + length
 
 
+def _split(header: BlockHeader, data: memoryview) -> tuple[BlockHeader, list[int]]:
+    """Tell the streams of residuals from those of the words that are listed apart."""
+    if sum(header.streams) != len(data) or any(length < 0 for length in header.streams):
+        raise CorruptError("the streams of a block do not fill it")
+    if header.exact is None:
+        return header, []
+    if len(header.streams) < 3:
+        raise CorruptError("the frame does not have the streams of the words that are listed apart")
+    return msgspec.structs.replace(header, streams=header.streams[:-2]), header.streams[-2:]
+
+
+def _checksum(words: Words) -> int:
+    """CRC-32 of words as they lie in memory."""
+    return zlib.crc32(words.data)
+
+
 def _check_words(words: Words, header: BlockHeader) -> None:
     """Raise CorruptError unless the decoded words are, to the bit, those that were coded."""
-    if zlib.crc32(words.data) != header.checksum:
+    if _checksum(words) != header.checksum:
         raise CorruptError("the decoded numbers are not those that were recorded")

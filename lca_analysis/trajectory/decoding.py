@@ -49,7 +49,9 @@ class SegmentDecoder:
 
     def points(self, fs: Any, segment: Segment, last: int | None = None) -> Iterator[Point]:
         """Decode a segment from its keyframe up to iteration `last`."""
-        decoders = {number: BlockDecoder(block) for number, block in enumerate(self._blocks) if self._is_needed(block)}
+        fraction = self._manifest.recording.error_fraction
+        needed = [number for number, block in enumerate(self._blocks) if self._is_needed(block)]
+        decoders = {number: BlockDecoder(self._blocks[number], fraction) for number in needed}
         hyperparameters: list[dict[str, Any]] = []
         with fs.open(segment.file, "rb") as file:
             for entry, iteration in zip(segment.frames, segment.iterations.tolist(), strict=True):

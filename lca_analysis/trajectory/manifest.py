@@ -83,12 +83,27 @@ class OptimizerInfo(msgspec.Struct, frozen=True):
 
 
 class RecordingPolicy(msgspec.Struct, frozen=True):
-    """How the run was recorded: every k-th step, the codec preset, losslessness, points per segment."""
+    """How the run was recorded.
+
+    Attributes
+    ----------
+    every : int
+        Every k-th step.
+    preset : str
+        The codec's preset.
+    lossless : bool
+        Whether every number is exact to the bit; it is when `error_fraction` is 0.
+    segment_length : int
+        Points per segment.
+    error_fraction : float
+        Largest error of a recorded parameter, as a fraction f of the running mean |step| of its reconstruction.
+    """
 
     every: int = 1
     preset: str = "small"
     lossless: bool = True
     segment_length: int = 256
+    error_fraction: float = 0.0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,8 +150,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def layout_checksum(self) -> int:
-        """CRC-32 of the run's identity and tensor table; keyframes repeat it to tie segments to their run."""
-        return zlib.crc32(msgspec.json.encode([self.run_id, self.tensors]))
+        """CRC-32 of run id, tensor table and error fraction; keyframes repeat it to tie segments to their run."""
+        return zlib.crc32(msgspec.json.encode([self.run_id, self.tensors, self.recording.error_fraction]))
 
 
 class _Head(msgspec.Struct):
@@ -210,6 +225,9 @@ def check_manifest(manifest: Manifest, where: str) -> None:
         raise CorruptError(f"{where}: the tensors claim more than 2^36 elements")
     if manifest.recording.segment_length < 1 or manifest.recording.every < 1:
         raise CorruptError(f"{where}: segment_length and every must be at least 1")
+    fraction = manifest.recording.error_fraction
+    if not 0 <= fraction <= 1 or manifest.recording.lossless != (fraction == 0):
+        raise CorruptError(f"{where}: error_fraction must be 0 for a lossless run, above 0 and at most 1 for another")
     if not re.fullmatch(r"[0-9a-f]{32}", manifest.run_id):
         raise CorruptError(f"{where}: run_id is not 32 hexadecimal digits")
 

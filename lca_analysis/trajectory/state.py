@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lca_analysis.trajectory.blocks import Block
+from lca_analysis.trajectory.bounded import StepMeans
 from lca_analysis.trajectory.entropy import sort_by_class
 from lca_analysis.trajectory.prediction import (
     MOMENTUM,
@@ -43,15 +44,18 @@ class BlockState:
         Places of the words sorted by class, as of the last `sort`.
     ends : list of int
         Ends of the streams in that order.
+    means : StepMeans or None
+        What a bounded-error recording quantises by.
     """
 
-    def __init__(self, block: Block, words: Words) -> None:
+    def __init__(self, block: Block, words: Words, fraction: float = 0.0) -> None:
         self.block = block
         self.words = words
         self.ordered = to_ordered(words, block.form)
         self._ordered_before = self.ordered
         self._values = to_values(words, block.form)
         self._values_before = self._values
+        self.means = StepMeans(block, fraction) if fraction else None
         self._mean = np.zeros(block.size, dtype=np.float32)
         self.order: NDArray[np.intp] = np.arange(block.size)
         self.ends = [block.size]
@@ -105,6 +109,8 @@ class BlockState:
         self._ordered_before, self.ordered = self.ordered, ordered
         self.words = from_ordered(ordered, form) if words is None else words
         self._values_before, self._values = self._values, to_values(self.words, form)
+        if self.means is not None:
+            self.means.advance(self._values, self._values_before)
 
     def sample(self, indices: NDArray[np.intp]) -> Recent:
         """Take some elements of the last two points."""

@@ -37,6 +37,7 @@ def describe(run: Run) -> dict[str, Any]:
         "buffers": len(run.tensors) - len(run.parameters),
         "parameters": parameters,
         "lossless": manifest.recording.lossless,
+        "error_fraction": manifest.recording.error_fraction,
         "preset": manifest.recording.preset,
         "segments": len(run.segments),
         "bytes": stored,

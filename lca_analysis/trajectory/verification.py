@@ -108,6 +108,9 @@ def _notes(run: Run) -> list[str]:
         for segment in run.segments
         if segment.torn
     ]
+    fraction = run.manifest.recording.error_fraction
+    if fraction:
+        notes.append(f"recorded with a bounded error: each weight within {fraction:g} of its running mean |step|")
     if not run.complete:
         notes.append("the recorder did not close this run; it holds every point up to the last committed one")
     return notes

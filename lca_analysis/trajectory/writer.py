@@ -48,7 +48,7 @@ class RunWriter:
         self.iteration: int | None = None
         self._blocks = lay_out(manifest.tensors)
         preset = PRESETS[manifest.recording.preset]
-        self._encoders = [BlockEncoder(block, preset) for block in self._blocks]
+        self._encoders = [BlockEncoder(block, preset, manifest.recording.error_fraction) for block in self._blocks]
         self._file: BinaryIO | None = None
         self._segments = 0
         self._points = 0

@@ -17,7 +17,11 @@ def read_points(run):
     described = json.loads((run / "run.json").read_bytes())
     size = sum(int(np.prod(tensor["shape"], dtype=int)) for tensor in described["tensors"])
     sizes = [int(np.prod(tensor["shape"], dtype=int)) for tensor in described["tensors"]]
-    table = json.dumps([described["run_id"], described["tensors"]], separators=(",", ":"), ensure_ascii=False)
+    table = json.dumps(
+        [described["run_id"], described["tensors"], described["recording"]["error_fraction"]],
+        separators=(",", ":"),
+        ensure_ascii=False,
+    )
     last = None
     for file in sorted((run / "segments").iterdir()):
         for point in _segment(file.read_bytes(), size, sizes, (zlib.crc32(table.encode()), last)):
@@ -73,7 +77,8 @@ class _Keyframe:
         return [word ^ 0x80000000 if word >> 31 else word ^ 0xFFFFFFFF for word in self.ordered]
 
     def next(self, block, payload, sizes):
-        order, lengths, _, predictors, momenta = block
+        order, lengths, _, predictors, momenta, exact = block
+        assert exact is None
         if order == 2:
             self.order = sorted(range(len(self.order)), key=lambda i: _class(self.means[i]))
         folded = [0] * len(self.ordered)
