@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lca_analysis.allocation import compute as compute
     from lca_analysis.analysis import analyze as analyze
+    from lca_analysis.batches import batch as batch
     from lca_analysis.problems import Problem as Problem
     from lca_analysis.problems import build_problem as build_problem
     from lca_analysis.problems import train as train
@@ -33,6 +34,7 @@ _ROOMS = {
     "open_store": "store",
     "analyze": "analysis",
     "report": "report",
+    "batch": "batches",
 }
 
 __all__ = ["__version__", *sorted(_ROOMS)]

@@ -1,15 +1,11 @@
 """Carrying out the ranges of a computation: here, in processes, or in a given executor."""
 
 import os
-import signal
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import active_children, get_context, parent_process
-from multiprocessing.connection import wait
 from typing import Any
 
 import torch
@@ -20,6 +16,7 @@ from lca_analysis.allocation.merging import RangeMerger
 from lca_analysis.allocation.ranges import RangeJob, compute_range
 from lca_analysis.errors import ArgumentError, LcaError
 from lca_analysis.problems import Problem
+from lca_analysis.processes import ctrl_c_off, start_worker, worker_pool
 from lca_analysis.progress import track
 from lca_analysis.store import Store
 
@@ -120,7 +117,7 @@ def _compute_here(jobs: list[RangeJob], works: list[SplitWork], problem: Problem
 
 def _compute_in_workers(jobs: list[RangeJob], works: list[SplitWork], executor: Executor, bar: "tqdm[Any]") -> None:
     """Hand ranges to workers; on an interruption or an error, what is not begun is called off."""
-    with _ctrl_c_off():
+    with ctrl_c_off():
         futures = {executor.submit(compute_range, job): job for job in jobs}
     try:
         for future in as_completed(futures):
@@ -152,45 +149,14 @@ def _executor(given: Executor | None, workers: int) -> Iterator[Executor]:
     if given is not None:
         yield given
         return
-    others = set(active_children())
-    # spawn: a forked process would inherit the parent's torch threads in an unknown state.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
-        try:
-            yield pool
-        except BaseException:
-            # Parts appear whole or not at all, so a worker can be ended at any moment; to cancel futures instead
-            # would leave what is under way running.
-            for worker in set(active_children()) - others:
-                worker.terminate()
-            raise
+    with worker_pool(workers, one_thread_worker) as pool:
+        yield pool
 
 
-@contextmanager
-def _ctrl_c_off() -> Iterator[None]:
-    """Ignore Ctrl-C while processes are started, which inherit it: the parent alone takes it, and ends them."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _start_worker() -> None:
-    """Prepare a worker process: one thread, deaf to Ctrl-C, and ended by the death of its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def one_thread_worker() -> None:
+    """Prepare a process of `worker_pool`: one thread, deaf to Ctrl-C, and ended by the death of its parent."""
+    start_worker()
     torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent is gone: nobody would take its results."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def _check_reference(problem: Problem) -> None:

@@ -9,7 +9,7 @@ import click
 
 from lca_analysis.errors import LcaError
 
-VERBS = ("demo", "train", "info", "verify", "compute", "analyze", "report", "tables")
+VERBS = ("demo", "train", "info", "verify", "compute", "analyze", "report", "batch", "tables")
 
 DISK_EXIT_CODE = 9
 
@@ -25,6 +25,7 @@ Exit codes:
   7    the numbers do not allow it (loss not finite, no iterations)
   8    an optional package is missing
   9    the disk is full, read-only, or fails
+  10   some runs of a batch failed; its summary names them and says why
   130  interrupted; the same command goes on where it stopped (lca train begins anew)
 """
 

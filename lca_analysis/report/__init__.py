@@ -9,8 +9,9 @@ from types import ModuleType
 from typing import Any
 
 from lca_analysis.report.build import report
+from lca_analysis.report.page import folder_name
 
-__all__ = ["report"]
+__all__ = ["folder_name", "report"]
 
 
 class _Room(ModuleType):

@@ -26,6 +26,7 @@ def report(
     out: str | os.PathLike[str],
     run: str | None = None,
     progress: bool | None = None,
+    index: bool | None = None,
 ) -> list[Path]:
     """Draw the figures of every run and write its page.
 
@@ -40,6 +41,9 @@ def report(
         Only this run; None reports all.
     progress : bool, optional
         True shows a progress bar, False none, None one on a terminal only.
+    index : bool, optional
+        Whether the pages link to ``<out>/index.html`` and it is written; None: when there are several. True for one
+        run is for a caller that writes it.
 
     Returns
     -------
@@ -55,10 +59,10 @@ def report(
     """
     store = store if isinstance(store, Store) else open_store(store)
     chosen = _reportable([Sources(store, name) for name in _runs(store, run)])
-    several = len(chosen) > 1
+    several = len(chosen) > 1 if index is None else index
     with track(len(chosen) * len(DRAWINGS), "report", "figure", progress) as bar:
         pages = [_report_run(sources, Path(out), several, bar.update) for sources in chosen]
-    if several:
+    if several and len(chosen) > 1:
         rows = [(sources.run, tiles(sources)) for sources in chosen]
         write_atomic(Path(out) / "index.html", render_index(rows))
     return pages

@@ -140,6 +140,25 @@ def render_index(rows: list[tuple[str, list[Fact]]]) -> bytes:
     return _render("runs.html.j2", rows=shown, labels=labels, version=version("lca-analysis"))
 
 
+def render_batch(rows: list[dict[str, Any]], failed: list[dict[str, Any]]) -> bytes:
+    """Write the page that sums a batch up.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Of each run that has a page: run, link, notes (list of str) and texts (label to text).
+    failed : list of dict
+        Of each run that failed: run, path, stage and reason.
+
+    Returns
+    -------
+    bytes
+        UTF-8.
+    """
+    labels = list(dict.fromkeys(label for row in rows for label in row["texts"]))
+    return _render("batch.html.j2", rows=rows, failed=failed, labels=labels, version=version("lca-analysis"))
+
+
 def _render(template: str, **context: Any) -> bytes:
     """Fill in a template; everything from a table is escaped."""
     environment = Environment(

@@ -14,6 +14,7 @@ PUBLIC = {
     "Problem",
     "Recorder",
     "analyze",
+    "batch",
     "build_problem",
     "compute",
     "open_run",
