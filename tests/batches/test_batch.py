@@ -65,7 +65,7 @@ def test_twelve_runs_two_broken(runs_of, tmp_path, capsys):
     table = pd.read_parquet(tmp_path / "out" / "summary.parquet")
     failed = table[table["status"] == "failed"].set_index("run")
     assert list(failed.index) == ["run03", "run07"]
-    assert "000001.lcaseg: holds " in failed.loc["run03", "reason"]
+    assert "ends at iteration 13: points between are missing" in failed.loc["run03", "reason"]
     assert "is not the data that the run was recorded with" in failed.loc["run07", "reason"]
     assert dict(failed["exit_code"]) == {"run03": 5, "run07": 6}
     done = table[table["status"] == "done"]
