@@ -1,84 +1,122 @@
-"""Encoding and writing beside the training loop, behind a bounded queue."""
+"""Encoding and writing beside the training loop, within a fixed number of buffers."""
 
+import atexit
 import queue
 import threading
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
-from numpy.typing import NDArray
-
-from lca_analysis.recording.hyperparameters import Groups
+from lca_analysis.errors import LcaError
+from lca_analysis.recording.buffers import PointBuffer
+from lca_analysis.recording.copying import Copier
+from lca_analysis.recording.hyperparameters import Groups, as_numbers
 from lca_analysis.trajectory import RunWriter
+
+_LOOK = 1.0  # seconds after which a training that waits for a buffer looks whether the writer still lives
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """One point on its way to the disk."""
+class Point:
+    """One point on its way to the disk, or the error that kept it from being copied."""
 
     iteration: int
-    weights: dict[str, NDArray[Any]]
+    buffer: PointBuffer
     hyperparameters: Groups
     scalars: dict[str, float]
+    error: LcaError | None = None
 
 
 class BackgroundWriter:
     """Hands points to a RunWriter in a thread of its own.
 
-    The queue holds at most `depth` points; a training loop that is faster than the encoder waits, so memory is
-    bounded by depth + 2 copies of the model. When writing fails, the thread drops what follows, and the next call
-    warns once, or raises with ``on_error="raise"``.
+    There are `points` buffers, each made when it is first needed: of the points in them, the thread encodes one and
+    the others wait. A training loop that is faster than the encoder waits for a buffer, so memory is bounded. When
+    writing fails, the thread drops what follows, and the next call warns once, or raises with ``on_error="raise"``.
+    `last` is the last iteration that the run holds already, -1 for none.
     """
 
-    def __init__(self, writer: RunWriter, on_error: str, depth: int) -> None:
+    def __init__(self, writer: RunWriter, copier: Copier, on_error: str, points: int, last: int) -> None:
         self._writer = writer
+        self._copier = copier
         self._raise = on_error == "raise"
-        self._queue: queue.Queue[Snapshot | None] = queue.Queue(depth)
+        self._unmade = points
+        self._free: queue.SimpleQueue[PointBuffer] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[Point | None] = queue.SimpleQueue()
         self._error: BaseException | None = None
         self._told = False
-        self._iteration = -1
+        self._iteration = last
         self._thread = threading.Thread(target=self._work, name="lca-recorder", daemon=True)
         self._thread.start()
+        atexit.register(self.close, complete=False)  # a loop without a with-block may end with the interpreter
 
-    @property
-    def failed(self) -> bool:
-        """Whether writing has failed; nothing is recorded after that."""
-        return self._error is not None
+    def buffer(self) -> PointBuffer | None:
+        """Give memory for the next point, waiting while all of it is in use; None when writing has failed."""
+        while not self._report():
+            try:
+                return self._free.get_nowait()
+            except queue.Empty:
+                pass
+            if self._unmade:
+                self._unmade -= 1
+                return self._copier.new_buffer()
+            try:
+                return self._free.get(timeout=_LOOK)
+            except queue.Empty:
+                self._look_after_thread()
+        return None
 
-    def put(self, point: Snapshot) -> None:
-        """Queue a point, waiting while the queue is full."""
-        if not self._report():
-            self._queue.put(point)
+    def put(self, point: Point) -> None:
+        """Queue a point in a buffer that was given."""
+        self._ready.put(point)
 
     def close(self, complete: bool) -> None:
         """Write what is queued, and end the run."""
-        self._queue.put(None)
+        atexit.unregister(self.close)
+        self._ready.put(None)
         self._thread.join()
+        if not self._ready.empty():
+            self._look_after_thread()
         try:
-            self._writer.close(complete and not self.failed)
+            self._writer.close(complete and self._error is None)
         except OSError as error:
             self._error = self._error or error
         self._report()
 
     def _work(self) -> None:
-        """Write points until None comes; after a failure only empty the queue, so that nobody waits."""
-        while (point := self._queue.get()) is not None:
-            if self._error is not None:
-                continue
-            try:
-                self._writer.append(point.iteration, point.weights, point.hyperparameters, point.scalars)
-                self._iteration = point.iteration
-            except Exception as error:
-                self._error = error
+        """Write points until None comes; after a failure only give buffers back, so that nobody waits."""
+        while (point := self._ready.get()) is not None:
+            if self._error is None:
+                self._write(point)
+            self._free.put(point.buffer)
+
+    def _write(self, point: Point) -> None:
+        """Write one point; a failure of any kind ends the recording, not the thread."""
+        try:
+            if point.error is not None:
+                raise point.error
+            point.buffer.wait()
+            weights = dict(zip(self._copier.names, point.buffer.arrays, strict=True))
+            self._writer.append(point.iteration, weights, as_numbers(point.hyperparameters), point.scalars)
+            self._iteration = point.iteration
+        except BaseException as error:  # panics of compiled libraries are no Exceptions
+            self._error = error
+
+    def _look_after_thread(self) -> None:
+        """Count a thread that is gone as a failure."""
+        if not self._thread.is_alive():
+            self._error = self._error or RuntimeError("the thread that writes has died")
 
     def _report(self) -> bool:
         """Whether writing has failed, said once."""
         if self._error is None:
             return False
-        message = f"recording stopped after iteration {self._iteration}: {self._error}; the run is readable up to there"
+        last = f"after iteration {self._iteration}" if self._iteration >= 0 else "before its first point"
+        message = f"recording stopped {last}: {self._error!r}; the run is readable up to there"
+        if isinstance(self._error, OSError | LcaError):
+            message = message.replace(repr(self._error), str(self._error))
         if self._raise:
             raise OSError(message) from self._error
         if not self._told:
             self._told = True
-            warnings.warn(f"{message}, and training goes on", RuntimeWarning, stacklevel=5)
+            warnings.warn(f"{message}, and training goes on", RuntimeWarning, stacklevel=6)
         return True

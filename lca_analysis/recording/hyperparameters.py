@@ -10,8 +10,17 @@ from lca_analysis.trajectory import OptimizerInfo
 Groups = list[dict[str, Any]]
 
 
+def unwrap_optimizer(optimizer: torch.optim.Optimizer | None) -> torch.optim.Optimizer | None:
+    """Give the optimizer inside the wrappers of training frameworks, whose own steps the hooks see."""
+    inner = getattr(optimizer, "optimizer", None)
+    return unwrap_optimizer(inner) if isinstance(inner, torch.optim.Optimizer) else optimizer
+
+
 def hyperparameters(optimizer: torch.optim.Optimizer | None) -> Groups:
-    """Read the hyper-parameters of each parameter group: numbers, words and lists of them."""
+    """Read the hyper-parameters of each parameter group as they are now: numbers, words and lists of them.
+
+    A number that lives on an accelerator is copied there and not waited for; `as_numbers` reads it.
+    """
     if optimizer is None:
         return []
     return [
@@ -20,16 +29,49 @@ def hyperparameters(optimizer: torch.optim.Optimizer | None) -> Groups:
     ]
 
 
+def as_numbers(groups: Groups) -> Groups:
+    """Read what still lives on an accelerator."""
+    return [{name: _number(value) for name, value in group.items()} for group in groups]
+
+
+class Memberships:
+    """Which recorded tensors each parameter group holds.
+
+    A tensor of the model belongs to a group when it, or the memory that it is a view of, is one of the group's
+    parameters: models that are trained as one stack of weights are views of what the optimizer knows.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        named = list(model.named_parameters())
+        self._names = {id(parameter): [name] for name, parameter in named}
+        self._views: dict[int, list[str]] = {}
+        for name, parameter in named:
+            if _is_part(parameter):
+                self._views.setdefault(parameter.untyped_storage().data_ptr(), []).append(name)
+
+    def of(self, group: dict[str, Any]) -> list[str]:
+        """Names of a group's tensors, in the group's order."""
+        return [name for parameter in group["params"] for name in self._of_parameter(parameter)]
+
+    def _of_parameter(self, parameter: torch.Tensor) -> list[str]:
+        """Names of one parameter, or of the views of it."""
+        if (own := self._names.get(id(parameter))) is not None:
+            return own
+        return self._views.get(parameter.untyped_storage().data_ptr(), [])
+
+
 def describe_optimizer(optimizer: torch.optim.Optimizer | None, model: nn.Module) -> OptimizerInfo:
     """Describe an optimizer: its class, its hyper-parameters, and the tensors of each group."""
     if optimizer is None:
         return OptimizerInfo()
-    names = {id(parameter): name for name, parameter in model.named_parameters()}
-    members = [
-        [names[id(parameter)] for parameter in group["params"] if id(parameter) in names]
-        for group in optimizer.param_groups
-    ]
-    return OptimizerInfo(type(optimizer).__name__, hyperparameters(optimizer), members)
+    memberships = Memberships(model)
+    members = [memberships.of(group) for group in optimizer.param_groups]
+    return OptimizerInfo(type(optimizer).__name__, as_numbers(hyperparameters(optimizer)), members)
+
+
+def _is_part(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is only a part of the memory behind it."""
+    return tensor.untyped_storage().nbytes() > tensor.numel() * tensor.element_size()
 
 
 def _plain(value: Any) -> Any:
@@ -37,8 +79,17 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, torch.Tensor):
-        return value.item() if value.numel() == 1 else ...
+        if value.numel() != 1:
+            return ...
+        return value.item() if value.device.type == "cpu" else value.detach().clone()
     if isinstance(value, list | tuple):
         items = [_plain(item) for item in value]
-        return ... if ... in items else items
+        return ... if any(item is ... for item in items) else items
     return ...
+
+
+def _number(value: Any) -> Any:
+    """Read a number off its device."""
+    if isinstance(value, torch.Tensor):
+        return value.item()
+    return [_number(item) for item in value] if isinstance(value, list) else value

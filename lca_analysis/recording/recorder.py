@@ -1,58 +1,25 @@
 """The Recorder: observes a training loop and writes a run."""
 
-import operator
 import os
-import uuid
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Protocol, SupportsIndex
+from typing import Any
 
 import torch
 from torch import nn
 
-from lca_analysis.errors import ArgumentError
-from lca_analysis.recording.background import BackgroundWriter, Snapshot
-from lca_analysis.recording.hyperparameters import Groups, describe_optimizer, hyperparameters
-from lca_analysis.recording.tensors import current_tensors, describe_tensors, snapshot, unwrap
-from lca_analysis.trajectory import Manifest, ProblemReference, RecordingPolicy, RunWriter
+from lca_analysis.errors import ArgumentError, MismatchError
+from lca_analysis.recording.background import BackgroundWriter, Point
+from lca_analysis.recording.copying import Copier
+from lca_analysis.recording.description import HasReference, RecorderOptions, make_manifest, problem_reference
+from lca_analysis.recording.hyperparameters import Groups, Memberships, hyperparameters, unwrap_optimizer
+from lca_analysis.recording.policy import checked_windows, is_due, whole
+from lca_analysis.recording.scaling import ScalerWatch
+from lca_analysis.recording.slots import TensorSlots
+from lca_analysis.recording.tensors import unwrap
+from lca_analysis.trajectory import ProblemReference, RecordingPolicy, RunWriter
 
-
-class HasReference(Protocol):
-    """A built problem: it knows the function that built it, and the fingerprints of its data."""
-
-    @property
-    def reference(self) -> ProblemReference | None:
-        """How to build it again."""
-
-
-@dataclass(frozen=True)
-class RecorderOptions:
-    """What is rarely set.
-
-    Attributes
-    ----------
-    name : str
-        Name of the run in tables and reports; by default that of its folder.
-    seeds : dict of str to int
-        Seeds to keep with the run; by default torch's initial seed.
-    tags : dict of str to str
-        Labels of your own; other values are kept as text.
-    on_error : str
-        "warn": when the disk fails, recording stops with a warning and training goes on; "raise": it raises.
-    queue_points : int
-        Most points that wait for the encoder; each is a copy of the model in memory.
-    segment_length : int
-        Points from one keyframe to the next.
-    """
-
-    name: str = ""
-    seeds: dict[str, int] | None = None
-    tags: dict[str, str] = field(default_factory=dict)
-    on_error: str = "warn"
-    queue_points: int = 2
-    segment_length: int = 256
+SKIPPED = "skipped"  # the number logged with a point whose step was not made
 
 
 class Recorder:
@@ -60,7 +27,8 @@ class Recorder:
 
     Use it as a context manager around the loop. It reads the weights after each ``optimizer.step()`` by itself,
     copies them, and encodes and writes in a background thread; it changes neither weights, optimizer nor random
-    numbers. When the block ends by an exception, the run is readable and marked as incomplete.
+    numbers. When the block ends by an exception, the run is readable and marked as incomplete. In a distributed
+    training the process of rank 0 writes, and the recorders of the others do nothing.
 
     Parameters
     ----------
@@ -75,6 +43,14 @@ class Recorder:
         that a later computation on other data is refused; one made directly brings nothing.
     every : int
         Record every k-th step.
+    windows : sequence of (int, int)
+        Record only the iterations from first to last, both included, of each window; none means all. What happens
+        between two windows is one long step for all that reads the run.
+    scaler : torch.amp.GradScaler, optional
+        Counts the steps that it skips, as steps of length zero.
+    error_fraction : float
+        0 records to the bit. Above 0, up to 1, no weight is recorded with an error of more than this fraction of its
+        own running mean step: the run is smaller, and says of itself that it is lossy.
     preset : str
         "small" for the smallest run, "fast" for the least work.
     overwrite : bool
@@ -96,20 +72,27 @@ class Recorder:
         *,
         problem: str | ProblemReference | HasReference | None = None,
         every: int = 1,
+        windows: Sequence[tuple[int, int]] = (),
+        scaler: Any = None,
+        error_fraction: float = 0.0,
         preset: str = "small",
         overwrite: bool = False,
         options: RecorderOptions | None = None,
     ) -> None:
         self.path = path
         self._model = unwrap(model)
-        self._optimizer = optimizer
-        self._every = _whole("every", every)
+        self._optimizer = unwrap_optimizer(optimizer)
+        self._scaler = scaler
         self._options = options or RecorderOptions()
-        _check(self._every, self._options)
-        self._manifest = self._make_manifest(problem, preset)
+        self._options.check()
+        if scaler is not None and optimizer is None:
+            raise ArgumentError("a scaler is followed together with the optimizer whose steps it makes: pass both")
+        policy = _policy(every, windows, error_fraction, preset, self._options.segment_length)
+        self._manifest = make_manifest(self._model, self._optimizer, problem_reference(problem), policy, self._options)
         self._overwrite = overwrite
+        self._recording = False
         self._writer: BackgroundWriter | None = None
-        self._hooks: list[torch.utils.hooks.RemovableHandle] = []
+        self._hooks: list[Any] = []
         self._iteration = 0
         self._groups: Groups = []
         self._scalars: dict[str, float] = {}
@@ -121,17 +104,20 @@ class Recorder:
 
     def start(self) -> "Recorder":
         """Make the folder, record the weights as they are, and follow the optimizer; `with` calls it."""
-        if self._writer is not None:
+        if self._recording:
             raise ArgumentError(f"the Recorder of {self.path} is already recording")
-        writer = RunWriter.create(self.path, self._manifest, self._overwrite)
-        self._writer = BackgroundWriter(writer, self._options.on_error, self._options.queue_points)
-        self._groups = hyperparameters(self._optimizer)
+        if _is_writing_process():
+            self._open()
+        self._recording = True
+        self._read_groups()
         self._put()
         if self._optimizer is not None:
             self._hooks = [
                 self._optimizer.register_step_pre_hook(self._before_step),
                 self._optimizer.register_step_post_hook(self._after_step),
             ]
+            if self._scaler is not None:
+                self._hooks.append(ScalerWatch(self._scaler, self._optimizer, lambda: self._iteration, self.skip))
         return self
 
     def log(self, **scalars: float) -> None:
@@ -146,11 +132,19 @@ class Recorder:
 
     def record(self) -> None:
         """Count one update, and record it if it is its turn; the optimizer's own steps call it themselves."""
-        if self._writer is None:
+        if not self._recording:
             raise ArgumentError(f"the Recorder of {self.path} is not recording: use it in a with-block")
         self._iteration += 1
-        if self._iteration % self._every == 0:
-            self._put()
+        self._put()
+
+    def skip(self) -> None:
+        """Count one update that was not made: a step of length zero, with the number ``skipped`` logged as 1.
+
+        With ``scaler=`` it is called by itself.
+        """
+        self.log(**{SKIPPED: 1.0})
+        self._read_groups()
+        self.record()
 
     def close(self, complete: bool = True) -> None:
         """Write what is under way and end the run; leaving the with-block calls it.
@@ -163,6 +157,7 @@ class Recorder:
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
+        self._recording = False
         writer, self._writer = self._writer, None
         if writer is not None:
             writer.close(complete)
@@ -177,75 +172,69 @@ class Recorder:
         """Stop recording; the run counts as complete when no exception ended the block."""
         self.close(complete=kind is None)
 
+    def _open(self) -> None:
+        """Make the folder, and all that points go through."""
+        names = [tensor.name for tensor in self._manifest.tensors]
+        self._slots = TensorSlots(self._model, names)
+        self._memberships = Memberships(self._model)
+        self._copier = Copier(names, self._slots.tensors())
+        writer = RunWriter.create(self.path, self._manifest, self._overwrite)
+        self._writer = BackgroundWriter(
+            writer, self._copier, self._options.on_error, self._options.queue_points + 1, last=-1
+        )
+
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         """Read the hyper-parameters that the step is about to use."""
-        self._groups = hyperparameters(optimizer)
+        self._read_groups()
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         """Record what the step has done."""
         self.record()
 
-    def _put(self) -> None:
-        """Copy the weights and hand them to the writer."""
-        if self._writer is None or (self._writer.failed and self._options.on_error == "warn"):
-            self._tell()
+    def _read_groups(self) -> None:
+        """Read the hyper-parameters; groups that the manifest does not know name their tensors."""
+        if self._writer is None or self._optimizer is None:
             return
-        names = [tensor.name for tensor in self._manifest.tensors]
-        weights = snapshot(current_tensors(self._model, names))
-        self._writer.put(Snapshot(self._iteration, weights, self._groups, self._scalars))
+        self._groups = hyperparameters(self._optimizer)
+        for number in range(len(self._manifest.optimizer.members), len(self._groups)):
+            self._groups[number]["members"] = self._memberships.of(self._optimizer.param_groups[number])
+
+    def _put(self) -> None:
+        """Copy the weights and hand them to the writer, if it is their turn."""
+        if self._writer is None or not is_due(self._manifest.recording, self._iteration):
+            return
+        buffer = self._writer.buffer()
+        if buffer is None:
+            return
+        error: MismatchError | None = None
+        try:
+            self._copier.copy(self._slots.tensors(), buffer)
+        except MismatchError as caught:
+            error = MismatchError(f"iteration {self._iteration}: {caught}")
+        self._writer.put(Point(self._iteration, buffer, self._groups, self._scalars, error))
         self._scalars = {}
 
-    def _tell(self) -> None:
-        """Let the writer say that it has failed, without copying the model once more."""
-        if self._writer is not None:
-            self._writer.put(Snapshot(self._iteration, {}, [], {}))
 
-    def _make_manifest(self, problem: str | ProblemReference | HasReference | None, preset: str) -> Manifest:
-        """Describe the run."""
-        given = {"torch": torch.initial_seed()} if self._options.seeds is None else self._options.seeds
-        seeds = {str(name): _whole(f"seed {name!r}", seed) for name, seed in given.items()}
-        return Manifest(
-            run_id=uuid.uuid4().hex,
-            name=str(self._options.name),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            tensors=describe_tensors(self._model),
-            optimizer=describe_optimizer(self._optimizer, self._model),
-            problem=_reference(problem),
-            seeds=seeds,
-            versions={name: version(name) for name in ("lca-analysis", "torch", "numpy")},
-            recording=RecordingPolicy(
-                self._every, preset, True, _whole("segment_length", self._options.segment_length)
-            ),
-            tags={str(name): str(value) for name, value in self._options.tags.items()},
-        )
-
-
-def _reference(problem: str | ProblemReference | HasReference | None) -> ProblemReference | None:
-    """Give the reference of a problem in any of its forms."""
-    if isinstance(problem, str):
-        return ProblemReference(problem)
-    if problem is None or isinstance(problem, ProblemReference):
-        return problem
-    if not hasattr(problem, "reference"):
-        raise ArgumentError(
-            f"problem must be a name such as train.py:problem, or a built Problem, not {type(problem).__name__}"
-        )
-    return problem.reference
-
-
-def _whole(name: str, value: SupportsIndex) -> int:
-    """Turn a whole number of any kind into an int; ArgumentError for anything else."""
-    try:
-        return operator.index(value)
-    except TypeError as error:
-        raise ArgumentError(f"{name} must be a whole number, not {value!r}") from error
-
-
-def _check(every: int, options: RecorderOptions) -> None:
-    """Raise for arguments that cannot be used."""
+def _policy(
+    every: int, windows: Sequence[tuple[int, int]], error_fraction: float, preset: str, segment_length: int
+) -> RecordingPolicy:
+    """Check when and how to record."""
+    every = whole("every", every)
     if every < 1:
         raise ArgumentError(f"every must be 1 or more, not {every}")
-    if options.on_error not in ("warn", "raise"):
-        raise ArgumentError(f'on_error must be "warn" or "raise", not {options.on_error!r}')
-    if options.queue_points < 1 or options.segment_length < 1:
-        raise ArgumentError("queue_points and segment_length must be 1 or more")
+    if not isinstance(error_fraction, int | float) or not 0 <= error_fraction <= 1:
+        raise ArgumentError(f"error_fraction must be a number from 0 (lossless) to 1, not {error_fraction!r}")
+    return RecordingPolicy(
+        every=every,
+        preset=preset,
+        lossless=error_fraction == 0,
+        segment_length=segment_length,
+        error_fraction=float(error_fraction),
+        windows=checked_windows(windows, every),
+    )
+
+
+def _is_writing_process() -> bool:
+    """Whether this process writes: the only one, or rank 0 of a distributed training."""
+    distributed = torch.distributed
+    return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0

@@ -1,10 +1,6 @@
-"""Which tensors of a model are recorded, what they are, and taking a copy of them."""
+"""Which tensors of a model are recorded, and what they are."""
 
-from typing import Any
-
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from lca_analysis.errors import ArgumentError
@@ -46,12 +42,6 @@ def recorded_tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     return {**dict(model.named_parameters()), **buffers}
 
 
-def current_tensors(model: nn.Module, names: list[str]) -> dict[str, torch.Tensor]:
-    """Look up tensors by name; one that is no longer there is left out."""
-    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    return {name: tensors[name] for name in names if name in tensors}
-
-
 def describe_tensors(model: nn.Module) -> list[TensorInfo]:
     """Describe the tensors of `recorded_tensors`, in its order.
 
@@ -68,6 +58,8 @@ def _describe(name: str, tensor: torch.Tensor, owners: dict[str, nn.Module]) -> 
     """Describe one tensor by the module that owns it."""
     if nn.parameter.is_lazy(tensor):
         raise ArgumentError(f"tensor {name!r} is not initialised yet: run one forward pass before recording")
+    if hasattr(tensor, "full_tensor"):
+        raise ArgumentError(f"tensor {name!r} is sharded over processes, and a run holds whole tensors only")
     if tensor.dtype not in _DTYPES:
         raise ArgumentError(f"tensor {name!r} has dtype {tensor.dtype}, which a run cannot hold")
     layer, _, attribute = name.rpartition(".")
@@ -93,16 +85,3 @@ def _kind(owner: nn.Module, attribute: str) -> str:
     if isinstance(owner, nn.Embedding | nn.EmbeddingBag) and role == "weight":
         return "embedding"
     return role
-
-
-def snapshot(tensors: dict[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
-    """Copy tensors to numpy arrays that share no memory with them; bfloat16 becomes its uint16 words."""
-    return {name: _copy(tensor.detach()) for name, tensor in tensors.items()}
-
-
-def _copy(tensor: torch.Tensor) -> NDArray[Any]:
-    """Copy one tensor in C order."""
-    words = tensor.view(torch.int16) if tensor.dtype is torch.bfloat16 else tensor
-    array = words.to("cpu").numpy()
-    copied = np.array(array, order="C", copy=True)
-    return copied.view(np.uint16) if tensor.dtype is torch.bfloat16 else copied

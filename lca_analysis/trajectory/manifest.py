@@ -4,6 +4,7 @@ import math
 import os
 import re
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,8 @@ class RecordingPolicy(msgspec.Struct, frozen=True):
         Points per segment.
     error_fraction : float
         Largest error of a recorded parameter, as a fraction f of the running mean |step| of its reconstruction.
+    windows : list of (int, int)
+        First and last iteration of each stretch that is recorded; without any, all are.
     """
 
     every: int = 1
@@ -104,6 +107,7 @@ class RecordingPolicy(msgspec.Struct, frozen=True):
     lossless: bool = True
     segment_length: int = 256
     error_fraction: float = 0.0
+    windows: list[tuple[int, int]] = []
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,8 +232,17 @@ def check_manifest(manifest: Manifest, where: str) -> None:
     fraction = manifest.recording.error_fraction
     if not 0 <= fraction <= 1 or manifest.recording.lossless != (fraction == 0):
         raise CorruptError(f"{where}: error_fraction must be 0 for a lossless run, above 0 and at most 1 for another")
+    if not are_windows(manifest.recording.windows):
+        raise CorruptError(f"{where}: the windows {manifest.recording.windows} do not follow one another")
     if not re.fullmatch(r"[0-9a-f]{32}", manifest.run_id):
         raise CorruptError(f"{where}: run_id is not 32 hexadecimal digits")
+
+
+def are_windows(windows: Sequence[tuple[int, int]]) -> bool:
+    """Whether windows hold at least one iteration each, none below 0, and follow one another without overlap."""
+    ends = [-1, *(end for window in windows for end in window)]
+    starts_later = all(ends[number] < ends[number + 1] for number in range(0, len(ends) - 1, 2))
+    return starts_later and all(first <= last for first, last in windows)
 
 
 def _check_tensor(tensor: TensorInfo, where: str) -> None:

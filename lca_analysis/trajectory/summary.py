@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from lca_analysis.trajectory.run import Run
 
 
@@ -33,6 +35,8 @@ def describe(run: Run) -> dict[str, Any]:
         "first_iteration": int(run.iterations[0]) if points else None,
         "last_iteration": int(run.iterations[-1]) if points else None,
         "recorded_every": manifest.recording.every,
+        "recorded_windows": [list(window) for window in manifest.recording.windows],
+        "longest_step": int(np.diff(run.iterations).max()) if points > 1 else None,
         "tensors": len(run.parameters),
         "buffers": len(run.tensors) - len(run.parameters),
         "parameters": parameters,

@@ -1,5 +1,6 @@
 """A failing disk, a failing training, and an encoder slower than the training."""
 
+import copy
 import threading
 import time
 
@@ -9,6 +10,8 @@ from torch import nn
 
 import lca_analysis as lca
 from lca_analysis.recording import Recorder, RecorderOptions
+from lca_analysis.recording.background import BackgroundWriter
+from lca_analysis.recording.copying import Copier
 from lca_analysis.trajectory import RunWriter
 
 
@@ -94,23 +97,75 @@ def test_an_exception_in_the_block_closes_the_run_and_leaves_it_incomplete(tmp_p
     assert not any(thread.name == "lca-recorder" for thread in threading.enumerate())
 
 
-def test_a_slow_encoder_holds_the_training_and_bounds_what_waits(tmp_path, monkeypatch):
-    original = RunWriter.append
+def test_a_slow_encoder_holds_the_training_and_bounds_the_memory(tmp_path, monkeypatch):
+    original, made = RunWriter.append, []
 
     def slow(self, *arguments):
         time.sleep(0.02)
         original(self, *arguments)
 
     monkeypatch.setattr(RunWriter, "append", slow)
-    waiting = []
+    monkeypatch.setattr(Copier, "new_buffer", _counted(Copier.new_buffer, made))
     with Recorder(tmp_path / "run", weights_of(1), options=RecorderOptions(queue_points=2)) as recorder:
         start = time.perf_counter()
         for _ in range(10):
             recorder.record()
-            waiting.append(recorder._writer._queue.qsize())
         assert time.perf_counter() - start > 0.02 * 6
-    assert max(waiting) <= 2
+    assert len(made) == 3  # two wait, and one is encoded
     assert len(lca.open_run(tmp_path / "run").iterations) == 11
+
+
+def test_a_fast_encoder_needs_one_buffer(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(Copier, "new_buffer", _counted(Copier.new_buffer, made))
+    with Recorder(tmp_path / "run", weights_of(1), options=RecorderOptions(queue_points=5)) as recorder:
+        for _ in range(10):
+            while made and recorder._writer._free.empty():
+                time.sleep(0.001)
+            recorder.record()
+    assert len(made) == 1
+
+
+def _counted(function, calls):
+    def count(*arguments):
+        calls.append(1)
+        return function(*arguments)
+
+    return count
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("how", ["thread", "panic"])
+def test_training_goes_on_when_the_writing_thread_dies_or_panics(tmp_path, monkeypatch, model, training, how):
+    class Panic(BaseException):
+        pass
+
+    def die(self, point):
+        if point.iteration == 3:
+            raise Panic("dead")
+        write(self, point)
+
+    write = BackgroundWriter._write
+    if how == "thread":
+        monkeypatch.setattr(BackgroundWriter, "_write", die)
+        monkeypatch.setattr("lca_analysis.recording.background._LOOK", 0.05)
+    else:
+        append = RunWriter.append
+        monkeypatch.setattr(
+            RunWriter, "append", lambda s, t, *rest: die_if(t == 3, Panic("dead")) or append(s, t, *rest)
+        )
+    with pytest.warns(RuntimeWarning, match=r"stopped after iteration 2.*[dD]e?ad?") as caught:
+        record_and_train(tmp_path / "run", model, training)
+    assert len(caught) == 1
+    assert model.norm.num_batches_tracked == 40
+    run = lca.open_run(tmp_path / "run")
+    assert run.iterations.tolist() == [0, 1, 2]
+    assert not run.complete
+
+
+def die_if(condition, error):
+    if condition:
+        raise error
 
 
 def test_a_model_that_changes_shape_stops_recording_and_says_which_tensor(tmp_path):
@@ -118,6 +173,26 @@ def test_a_model_that_changes_shape_stops_recording_and_says_which_tensor(tmp_pa
     recorder = Recorder(tmp_path / "run", model).start()
     model.weight = nn.Parameter(torch.zeros(5, 3))
     recorder.record()
-    with pytest.warns(RuntimeWarning, match=r"iteration 1: weight has shape \(5, 3\)"):
+    with pytest.warns(RuntimeWarning, match=r"iteration 1: weight has become float32 \(5, 3\)"):
         recorder.close()
     assert lca.open_run(tmp_path / "run").iterations.tolist() == [0]
+
+
+def test_a_tensor_that_is_gone_stops_recording_and_a_replaced_module_does_not(tmp_path):
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    recorder = Recorder(tmp_path / "run", model).start()
+    model[1] = weights_like(model[1], 7.0)
+    recorder.record()
+    model[0].bias = None
+    recorder.record()
+    with pytest.warns(RuntimeWarning, match=r"iteration 2: 0.bias is no longer part"):
+        recorder.close()
+    run = lca.open_run(tmp_path / "run")
+    assert run.iterations.tolist() == [0, 1]
+    assert (run.weights(1)["1.weight"] == 7).all()
+
+
+def weights_like(module, value):
+    other = copy.deepcopy(module)
+    nn.init.constant_(other.weight, value)
+    return other
