@@ -57,6 +57,12 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
         It is not a run, or one of a newer format.
     CorruptError
         Something that was committed is damaged; the message names file and iteration.
+
+    Notes
+    -----
+    A run may come from a stranger: nothing in it is executed. Opening takes memory in proportion to the files and to
+    the tensor table. Each block of 2^18 words is allocated when its stream, of some 30 bytes at least, is decoded, so
+    what a false table claims is refused before it is allocated.
     """
     shown, fs, root, manifest = open_manifest(path)
     segments, problems = scan_run(fs, f"{root}/{SEGMENT_FOLDER}", manifest)
