@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from lca_analysis.problems import build_problem as build_problem
     from lca_analysis.problems import train as train
     from lca_analysis.recording import Recorder as Recorder
+    from lca_analysis.recording import import_checkpoints as import_checkpoints
     from lca_analysis.report import report as report
     from lca_analysis.store import open_store as open_store
+    from lca_analysis.trajectory import import_hdf5 as import_hdf5
     from lca_analysis.trajectory import open_run as open_run
     from lca_analysis.trajectory import verify as verify
 
@@ -25,6 +27,8 @@ __version__ = version("lca-analysis")
 
 _ROOMS = {
     "Recorder": "recording",
+    "import_checkpoints": "recording",
+    "import_hdf5": "trajectory",
     "open_run": "trajectory",
     "verify": "trajectory",
     "Problem": "problems",

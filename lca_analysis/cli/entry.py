@@ -1,5 +1,6 @@
 """The entry point: finds the verb, and turns every error into one line and a documented exit code."""
 
+import keyword
 import sys
 import traceback
 import warnings
@@ -9,7 +10,7 @@ import click
 
 from lca_analysis.errors import LcaError
 
-VERBS = ("demo", "train", "info", "verify", "compute", "analyze", "report", "batch", "tables")
+VERBS = ("demo", "train", "import", "info", "verify", "compute", "analyze", "report", "batch", "tables")
 
 DISK_EXIT_CODE = 9
 
@@ -26,7 +27,7 @@ Exit codes:
   8    an optional package is missing
   9    the disk is full, read-only, or fails
   10   some runs of a batch failed; its summary names them and says why
-  130  interrupted; the same command goes on where it stopped (lca train begins anew)
+  130  interrupted; the same command goes on where it stopped (lca train and lca import begin anew)
 """
 
 
@@ -41,7 +42,8 @@ class Verbs(click.Group):
         """Import the verb; None when there is none of that name."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = getattr(import_module(f"lca_analysis.cli.{cmd_name}"), cmd_name)
+        place = cmd_name + "_" * keyword.iskeyword(cmd_name)
+        command: click.Command = getattr(import_module(f"lca_analysis.cli.{place}"), place)
         return command
 
 
@@ -52,8 +54,8 @@ def lca(debug: bool) -> None:
     """See what every parameter did to the loss.
 
     A training run is recorded as compact deltas (lca train, or lca_analysis.Recorder in your own
-    loop); lca compute replays it and allocates every loss change to the parameters; lca analyze runs
-    the statistics; lca report draws the page. Start with: lca demo
+    loop), or made of checkpoints (lca import); lca compute replays it and allocates every loss change
+    to the parameters; lca analyze runs the statistics; lca report draws the page. Start with: lca demo
     """
 
 

@@ -1,6 +1,7 @@
-"""Observing a training loop and writing a run."""
+"""Observing a training loop, or reading checkpoints, and writing a run."""
 
+from lca_analysis.recording.checkpoints import import_checkpoints
 from lca_analysis.recording.description import RecorderOptions
 from lca_analysis.recording.recorder import Recorder
 
-__all__ = ["Recorder", "RecorderOptions"]
+__all__ = ["Recorder", "RecorderOptions", "import_checkpoints"]

@@ -13,7 +13,7 @@ _NORMS = (
     nn.RMSNorm,
 )
 ROOT_LAYER = "(root)"
-_DTYPES = {
+DTYPES = {
     torch.float64: "float64",
     torch.float32: "float32",
     torch.float16: "float16",
@@ -60,7 +60,7 @@ def _describe(name: str, tensor: torch.Tensor, owners: dict[str, nn.Module]) -> 
         raise ArgumentError(f"tensor {name!r} is not initialised yet: run one forward pass before recording")
     if hasattr(tensor, "full_tensor"):
         raise ArgumentError(f"tensor {name!r} is sharded over processes, and a run holds whole tensors only")
-    if tensor.dtype not in _DTYPES:
+    if tensor.dtype not in DTYPES:
         raise ArgumentError(f"tensor {name!r} has dtype {tensor.dtype}, which a run cannot hold")
     layer, _, attribute = name.rpartition(".")
     owner = owners[layer]
@@ -68,7 +68,7 @@ def _describe(name: str, tensor: torch.Tensor, owners: dict[str, nn.Module]) -> 
     return TensorInfo(
         name=name,
         shape=tuple(tensor.shape),
-        dtype=_DTYPES[tensor.dtype],
+        dtype=DTYPES[tensor.dtype],
         layer=layer or ROOT_LAYER,
         kind=_kind(owner, attribute) if is_parameter else "buffer",
         module=type(owner).__name__,

@@ -2,8 +2,10 @@
 
 from lca_analysis.trajectory.codec import PRESETS
 from lca_analysis.trajectory.decoding import Point
+from lca_analysis.trajectory.importing import import_hdf5
 from lca_analysis.trajectory.manifest import (
     FORMAT_VERSION,
+    ImportSource,
     Manifest,
     OptimizerInfo,
     ProblemReference,
@@ -19,6 +21,7 @@ from lca_analysis.trajectory.writer import RunWriter
 __all__ = [
     "FORMAT_VERSION",
     "PRESETS",
+    "ImportSource",
     "Manifest",
     "OptimizerInfo",
     "Point",
@@ -32,6 +35,7 @@ __all__ = [
     "bfloat16_to_float32",
     "describe",
     "float32_to_bfloat16",
+    "import_hdf5",
     "open_run",
     "verify",
 ]

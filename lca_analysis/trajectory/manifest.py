@@ -110,6 +110,24 @@ class RecordingPolicy(msgspec.Struct, frozen=True):
     windows: list[tuple[int, int]] = []
 
 
+class ImportSource(msgspec.Struct, frozen=True):
+    """Where an imported run comes from.
+
+    Attributes
+    ----------
+    format : str
+        "hdf5", "safetensors" or "torch".
+    name : str
+        Of the file or folder, without its place.
+    cautions : list of str
+        What the points spoil, and other things that a reader of the statistics must know.
+    """
+
+    format: str
+    name: str
+    cautions: list[str] = []
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The content of run.json.
 
@@ -137,6 +155,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         How it was recorded.
     tags : dict of str to str
         The user's own labels.
+    source : ImportSource, optional
+        Where it was imported from; None for a recorded run.
     """
 
     run_id: str
@@ -151,6 +171,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     recording: RecordingPolicy = RecordingPolicy()
     tags: dict[str, str] = {}
+    source: ImportSource | None = None
 
     @property
     def layout_checksum(self) -> int:

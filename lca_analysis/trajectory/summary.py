@@ -54,5 +54,7 @@ def describe(run: Run) -> dict[str, Any]:
         "splits": sorted(manifest.problem.fingerprints) if manifest.problem else [],
         "seeds": manifest.seeds,
         "tags": manifest.tags,
+        "source": f"{manifest.source.name} ({manifest.source.format})" if manifest.source else None,
+        "cautions": manifest.source.cautions if manifest.source else [],
         "versions": manifest.versions,
     }

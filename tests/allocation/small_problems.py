@@ -44,6 +44,15 @@ def conv(dtype="float32", seed=0):
     return _problem(model, _classification((2, 5, 5), seed), dtype)
 
 
+def flattened(dtype="float32", seed=0):
+    torch.manual_seed(seed)
+    layers = {"conv1": nn.Conv2d(2, 4, (3, 2)), "act": nn.Tanh(), "flat": nn.Flatten(), "fc1": nn.Linear(48, 3)}
+    model = nn.Sequential()
+    for name, layer in layers.items():
+        model.add_module(name, layer)
+    return _problem(model, _classification((2, 5, 5), seed), dtype)
+
+
 def batch_norm(dtype="float32", seed=0):
     torch.manual_seed(seed)
     model = nn.Sequential(

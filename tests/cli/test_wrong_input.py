@@ -62,6 +62,23 @@ def _make_broken(root):
     part = next((root / "damaged_store" / "layers").rglob("*.parquet"))
     part.write_bytes(part.read_bytes()[:100])
     _make_short_run(root)
+    _make_checkpoints(root)
+
+
+def _make_checkpoints(root):
+    import torch
+
+    contents = {
+        "checkpoints": [{"w": torch.ones(2)}, {"w": torch.full((2,), 1.001)}],
+        "mixed": [{"w": torch.ones(2)}, {"w": torch.ones(3)}],
+        "pickled": [torch.nn.Linear(2, 2)],
+    }
+    for name, checkpoints in contents.items():
+        (root / name).mkdir()
+        for number, content in enumerate(checkpoints):
+            torch.save(content, root / name / f"{number}.pt")
+    (root / "broken").mkdir()
+    (root / "broken" / "0.safetensors").write_bytes(b"hello")
 
 
 def _make_short_run(root):
@@ -120,6 +137,20 @@ CASES = {
     "unknown column": ("tables store layers --columns lca,nothing", 2, "nothing"),
     "damaged table": ("tables damaged_store layers", 5, ".parquet"),
     "nothing analysed": ("report store --out report", 3, "lca analyze"),
+    "import nothing": ("import nowhere new", 3, "nowhere does not exist"),
+    "import empty folder": ("import empty new", 3, "holds no checkpoints"),
+    "import text": ("import mine.py new", 4, "no HDF5 file"),
+    "import over a run": ("import checkpoints run", 2, "already holds a run"),
+    "import over a folder": ("import checkpoints checkpoints", 2, "not empty and not a run"),
+    "import pattern": ("import checkpoints new --pattern x{iteration}", 3, "no checkpoint fits"),
+    "import pattern for HDF5": ("import mine.py new --pattern x", 2, "--pattern is not for HDF5 files"),
+    "import rows of a folder": ("import checkpoints new --every 0", 2, "--every is not for folders"),
+    "import flatten shape": ("import mine.py new --flatten-shape 7x7", 2, "--flatten-shape takes"),
+    "import every": ("import mine.py new --every 0", 2, "every must be 1 or more"),
+    "import other tensors": ("import mixed new_mixed", 6, "1.pt: tensor 'w'"),
+    "import pickle": ("import pickled new", 4, "would run code"),
+    "import damaged": ("import broken new", 5, "is damaged"),
+    "import arg alone": ("import checkpoints new --arg a=1", 2, "--arg goes with --problem"),
     "analyze unknown run": ("analyze store --run other", 3, "other"),
 }
 
@@ -143,6 +174,33 @@ def test_loss_that_is_not_finite_stops_training_and_keeps_the_run(folder, monkey
     assert "minibatch loss" in capsys.readouterr().err
     assert run("info", "diverged") == 0
     assert run("compute", "diverged", "--store", "diverged_store", "--workers", "1") == 7
+
+
+def test_an_import_says_what_it_did_and_info_what_it_is(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    assert run("import", "checkpoints", "imported", "--problem", "mine.py:problem", "--arg", "width=3") == 0
+    assert "exact to the bit, as float32; go on with: lca compute imported --store store\n" in capsys.readouterr().out
+    assert run("info", "imported", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["source"], facts["problem"]) == ("checkpoints (torch)", "mine.py:problem")
+    assert facts["problem_arguments"] == {"width": 3}
+    assert run("import", "checkpoints", "imported", "--overwrite", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["iterations"] == 1
+
+
+def test_an_interrupted_import_is_readable(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    from lca_analysis.trajectory.importing import copying
+
+    def interrupted(self, weights):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(copying.StepSizes, "add", interrupted)
+    assert run("import", "checkpoints", "cut") == 130
+    assert "begins anew with --overwrite" in capsys.readouterr().err
+    assert run("info", "cut", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["complete"], facts["last_iteration"]) == (False, 0)
 
 
 def test_every_error_class_is_documented():

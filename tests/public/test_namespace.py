@@ -17,6 +17,8 @@ PUBLIC = {
     "batch",
     "build_problem",
     "compute",
+    "import_checkpoints",
+    "import_hdf5",
     "open_run",
     "open_store",
     "report",

@@ -1,0 +1,75 @@
+"""Reading a torch state dict into numpy arrays, executing nothing."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lca_analysis.errors import CorruptError, FormatError
+from lca_analysis.recording.tensors import DTYPES
+from lca_analysis.trajectory.importing import Described
+
+_CONTAINERS = ("state_dict", "model_state_dict", "model")
+
+
+def read_state_dict(path: Path) -> tuple[list[Described], dict[str, NDArray[Any]]]:
+    """Read the tensors of a file in its order; tied ones once, under their first name.
+
+    Raises
+    ------
+    FormatError
+        It holds more than tensors and plain values, no state dict, or a tensor that runs do not hold.
+    CorruptError
+        It cannot be read.
+    """
+    tensors = _untied(_find(path, _load(path)))
+    for name, tensor in tensors.items():
+        if tensor.dtype not in DTYPES or tensor.layout is not torch.strided or tensor.is_meta:
+            raise FormatError(
+                f"{path}: tensor {name!r} ({tensor.dtype}, {tensor.layout}, {tensor.device}) is none that runs hold"
+            )
+    described = [Described(name, tuple(tensor.shape), DTYPES[tensor.dtype]) for name, tensor in tensors.items()]
+    return described, {name: _array(tensor.detach()) for name, tensor in tensors.items()}
+
+
+def _load(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise FormatError(
+            f"{path} holds more than tensors and plain values, and is not loaded, because that would run code from the "
+            "file; save model.state_dict() instead"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise CorruptError(f"{path} is damaged, or no torch file: {error}") from error
+
+
+def _find(path: Path, content: Any) -> dict[str, torch.Tensor]:
+    """Find the state dict, at the top or in one of the usual containers."""
+    inside = [content[name] for name in _CONTAINERS if isinstance(content, Mapping) and name in content]
+    for candidate in [*inside, content]:
+        if isinstance(candidate, Mapping):
+            tensors = {str(name): value for name, value in candidate.items() if isinstance(value, torch.Tensor)}
+            if tensors:
+                return tensors
+    raise FormatError(f"{path} holds no state dict, neither at the top nor under {', '.join(_CONTAINERS)}")
+
+
+def _untied(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Drop further names of the same memory."""
+    first: dict[tuple[Any, ...], str] = {}
+    for name, tensor in tensors.items():
+        own = tensor.layout is not torch.strided or not tensor.numel()
+        key = (name,) if own else (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+        first.setdefault(key, name)
+    return {name: tensors[name] for name in first.values()}
+
+
+def _array(tensor: torch.Tensor) -> NDArray[Any]:
+    """Give a tensor as an array in C order; bfloat16 as its uint16 words."""
+    plain = tensor.contiguous()
+    return plain.view(torch.int16).numpy().view(np.uint16) if plain.dtype is torch.bfloat16 else plain.numpy()
