@@ -40,10 +40,12 @@ class ScalerWatch:
         scaler.step = self._step
 
     def remove(self) -> None:
-        """Stop watching; a watch that was laid over this one goes on."""
+        """Stop watching; a watch that was laid over this one goes on, and takes this one off when it ends."""
         self._watching = False
-        if self._scaler.__dict__.get("step") == self._step:
-            self._scaler.step = self._original
+        outermost = _watch_of(self._scaler.step)
+        while outermost is not None and not outermost._watching:
+            self._scaler.step = outermost._original
+            outermost = _watch_of(self._scaler.step)
 
     def _step(self, optimizer: torch.optim.Optimizer, *args: Any, **kwargs: Any) -> Any:
         """Do what the scaler does, and see whether the optimizer has made its step."""
@@ -53,3 +55,9 @@ class ScalerWatch:
         if self._watching and self._optimizer in (optimizer, inner) and self._steps() == before:
             self._skipped()
         return result
+
+
+def _watch_of(step: Any) -> ScalerWatch | None:
+    """Give the watch that a scaler's step belongs to, None for the scaler's own."""
+    owner = getattr(step, "__self__", None)
+    return owner if isinstance(owner, ScalerWatch) else None
