@@ -35,13 +35,14 @@ def _run(run: Run, layout: Layout) -> dict[str, Any]:
     manifest = run.manifest
     group: dict[str, Any] = manifest.optimizer.groups[0] if manifest.optimizer.groups else {}
     momentum = group.get("momentum", (group.get("betas") or [None])[0])
+    parameters = [place.tensor.size for place in layout.places if place.tensor.role == "parameter"]
     return {
         "run_id": [manifest.run_id],
         "path": [Path(run.path).name],
         "problem": [manifest.problem.target if manifest.problem else ""],
         "arguments": [_json(manifest.problem.arguments if manifest.problem else {})],
-        "parameters": [layout.size],
-        "tensors": [len(layout.places)],
+        "parameters": [sum(parameters)],
+        "tensors": [len(parameters)],
         "iterations": [len(run.iterations) - 1],
         "optimizer": [manifest.optimizer.name],
         "learning_rate": [group.get("lr")],

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from lca_analysis.allocation.chunks import class_chunks, class_numbers, mixed_chunks, whole_chunks
 from lca_analysis.allocation.flat_model import FlatModel
+from lca_analysis.allocation.norms import uses_batch_statistics
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 
@@ -40,13 +42,12 @@ def chunk_size(model: nn.Module, batch_size: int) -> int:
     Returns
     -------
     int
-        Exactly the batch size where batch norm makes it a part of the loss; elsewhere at most so many, and no more
+        Exactly the batch size where batch statistics make it a part of the loss; elsewhere at most so many, and no more
         than is fast.
     """
-    modules = list(model.modules())
-    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in modules):
+    if uses_batch_statistics(model):
         return batch_size
-    convolves = any(isinstance(module, _CONVOLUTIONS) for module in modules)
+    convolves = any(isinstance(module, _CONVOLUTIONS) for module in model.modules())
     return min(batch_size, _CONVOLUTION_CHUNK if convolves else _LARGEST_CHUNK)
 
 
@@ -61,26 +62,44 @@ class SplitLoss:
         Name of the split.
     model : FlatModel
         The problem's model.
+    classes : bool
+        Also tell apart what each class adds to the mean, (N_c/N) L_c.
 
     Attributes
     ----------
     examples : int
         Examples of the split.
+    class_sizes : list of int
+        Examples of each class; empty when classes are not told apart.
+    shares : list of float, loss units
+        What each class adds to the loss at the point evaluated last.
     evaluations : int
         Gradients computed so far.
     """
 
-    def __init__(self, problem: Problem, split: str, model: FlatModel) -> None:
+    def __init__(self, problem: Problem, split: str, model: FlatModel, classes: bool = False) -> None:
         self.evaluations = 0
+        self.shares: list[float] = []
         self._split = split
         self._loss = problem.loss
         self._model = model
         inputs, targets = (self._prepared(part) for part in problem.split(split))
+        self.examples = len(inputs)
+        labels = class_numbers(problem, split) if classes else None
+        count = problem.classes or 0
+        self.class_sizes = [] if labels is None else torch.bincount(labels, minlength=count).tolist()
+        size = chunk_size(model.module, problem.batch_size)
+        if labels is not None and not uses_batch_statistics(model.module):
+            order = torch.argsort(labels, stable=True)
+            inputs, targets = inputs[order], targets[order]
         if _takes_channels_last(model.module, inputs):
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        self.examples = len(inputs)
-        size = chunk_size(model.module, problem.batch_size)
-        self._chunks = [(inputs[n : n + size], targets[n : n + size]) for n in range(0, self.examples, size)]
+        if labels is None:
+            self._chunks = whole_chunks(inputs, targets, size)
+        elif uses_batch_statistics(model.module):
+            self._chunks = mixed_chunks(inputs, targets, labels, size)
+        else:
+            self._chunks = class_chunks(inputs, targets, self.class_sizes, size)
 
     def loss(self, weights: torch.Tensor) -> float:
         """Compute the mean loss, without a gradient.
@@ -95,9 +114,7 @@ class SplitLoss:
         float
             Mean over all examples, summed in float64.
         """
-        self._model.weights.copy_(weights)
-        with torch.no_grad():
-            return sum(float(self._values(*chunk).sum(dtype=torch.float64)) for chunk in self._chunks) / self.examples
+        return self._evaluate(weights, None)
 
     def gradient(self, weights: torch.Tensor) -> tuple[float, torch.Tensor]:
         """Compute the mean loss and its gradient.
@@ -111,20 +128,37 @@ class SplitLoss:
         -------
         loss : float
             Mean over all examples, summed in float64.
-        gradient : Tensor[K]
-            A new vector; zero where a parameter does not matter.
+        gradient : Tensor[K], or Tensor[1 + classes, K]
+            New; zero where a parameter does not matter. Where classes are told apart, row 0 is the whole, the others
+            are the gradients of what each class adds to it.
         """
         self.evaluations += 1
+        rows = torch.zeros(1 + len(self.class_sizes), len(weights), dtype=self._model.dtype)
+        loss = self._evaluate(weights, rows)
+        if not self.class_sizes:
+            return loss, rows[0]
+        torch.sum(rows[1:], 0, out=rows[0])
+        return loss, rows
+
+    def _evaluate(self, weights: torch.Tensor, rows: torch.Tensor | None) -> float:
+        """Sum the losses over all chunks, and add their gradients to rows."""
         self._model.weights.copy_(weights)
-        self._model.gradient.zero_()
-        total = 0.0
-        with torch.enable_grad():
-            for inputs, targets in self._chunks:
-                values = self._values(inputs, targets)
-                if values.requires_grad:
-                    torch.autograd.backward(values.sum() / self.examples)
-                total += float(values.detach().sum(dtype=torch.float64))
-        return total / self.examples, self._model.gradient.clone()
+        totals = [0.0] * (1 + len(self.class_sizes))
+        row = -1
+        with torch.set_grad_enabled(rows is not None):
+            for chunk in self._chunks:
+                values = self._values(chunk.inputs, chunk.targets)
+                for number, (destination, where) in enumerate(chunk.parts):
+                    if rows is not None and destination != row:
+                        self._model.collect(rows[destination])
+                        row = destination
+                    part = values if where is None else values[where]
+                    if rows is not None and part.requires_grad:
+                        is_last = number + 1 == len(chunk.parts)
+                        torch.autograd.backward(part.sum() / self.examples, retain_graph=not is_last)
+                    totals[destination] += float(part.detach().sum(dtype=torch.float64))
+        self.shares = [total / self.examples for total in totals[1:]]
+        return sum(totals) / self.examples
 
     def check(self, weights: torch.Tensor) -> None:
         """Evaluate the first and the last chunk, so that what cannot be evaluated is found before the work begins.
@@ -136,8 +170,8 @@ class SplitLoss:
         """
         self._model.weights.copy_(weights)
         with torch.no_grad():
-            for inputs, targets in (self._chunks[0], self._chunks[-1]):
-                self._values(inputs, targets)
+            for chunk in (self._chunks[0], self._chunks[-1]):
+                self._values(chunk.inputs, chunk.targets)
 
     def _prepared(self, part: torch.Tensor) -> torch.Tensor:
         """Bring inputs or targets to the processor and the working precision, in memory that torch has aligned."""

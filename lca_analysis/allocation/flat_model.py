@@ -10,20 +10,19 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lca_analysis.allocation.layout import lay_out_parameters
-from lca_analysis.allocation.matching import match_parameters
+from lca_analysis.allocation.matching import match_parameters, match_statistics
+from lca_analysis.allocation.norms import set_norms
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 from lca_analysis.recording.tensors import unwrap
 from lca_analysis.trajectory import Run, TensorInfo, bfloat16_to_float32
 
-_Norm = nn.modules.batchnorm._NormBase
-
 
 class FlatModel:
     """A copy of the problem's model that takes any recorded weights.
 
-    All modules are in evaluation mode (no dropout), except that batch norm takes the statistics of what it is given
-    and has no running statistics.
+    All modules are in evaluation mode (no dropout). In "batch" normalization batch norm takes the statistics of what
+    it is given; in "eval" normalization its running statistics are coordinates behind the parameters.
 
     Parameters
     ----------
@@ -42,23 +41,25 @@ class FlatModel:
         Where each tensor lies in the flat vectors.
     dtype : torch.dtype
         float64 when a recorded parameter is, else float32 (half precision is computed in float32).
-    weights, gradient : Tensor[K]
-        Parameters and gradients, which `module` sees as its own.
+    weights : Tensor[K]
+        Parameters and running statistics, which `module` sees as its own.
     buffers : list of TensorInfo
-        Recorded buffers that the loss may depend on: all but batch norm's running statistics.
+        Recorded buffers that the loss may depend on, and that are no coordinates.
     """
 
     def __init__(self, problem: Problem, run: Run, match: str) -> None:
         double = any(tensor.dtype == "float64" for tensor in run.parameters)
         self.dtype = torch.float64 if double else torch.float32
         self.module = _copied(problem.model).to("cpu", self.dtype)
-        _set_modes(self.module, problem.normalization)
         names = match_parameters(run, self.module, match)
+        moving = set_norms(self.module.eval(), problem.normalization)
+        tensors = [*run.parameters, *match_statistics(run, self.module, moving, match)]
+        names += moving
         owners = [self.module.get_submodule(name.rpartition(".")[0]) for name in names]
-        self.layout = lay_out_parameters(run.parameters, owners)
+        self.layout = lay_out_parameters(tensors, owners)
         self.weights = torch.zeros(self.layout.size, dtype=self.dtype)
-        self.gradient = torch.zeros(self.layout.size, dtype=self.dtype)
-        self._attach(names)
+        self._parameters = [self.module.get_parameter(name) for name in names]
+        self._attach()
         kept = dict(self.module.named_buffers())
         self.buffers = [tensor for tensor in run.tensors if tensor.role == "buffer" and tensor.name in kept]
         self._held = self._hold_buffers(run, kept)
@@ -97,14 +98,17 @@ class FlatModel:
                     "problem's model without this buffer, or with it fixed"
                 )
 
-    def _attach(self, names: list[str]) -> None:
-        """Make each parameter and its gradient a stretch of the flat vectors."""
-        for place, name in zip(self.layout.places, names, strict=True):
-            parameter = self.module.get_parameter(name)
+    def collect(self, gradient: torch.Tensor) -> None:
+        """Let backward passes add to a flat vector, Tensor[K], from now on."""
+        for place, parameter in zip(self.layout.places, self._parameters, strict=True):
+            parameter.grad = gradient[place.slice].view(place.tensor.shape)
+
+    def _attach(self) -> None:
+        """Make each parameter a stretch of the flat vector."""
+        for place, parameter in zip(self.layout.places, self._parameters, strict=True):
             parameter.data = self.weights[place.slice].view(place.tensor.shape)
             # Frozen parameters too: LCA asks for the path and the gradient, not for who was trained.
             parameter.requires_grad_(True)
-            parameter.grad = self.gradient[place.slice].view(place.tensor.shape)
 
     def _hold_buffers(self, run: Run, kept: dict[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
         """Give the model the buffers of the run's first point."""
@@ -134,18 +138,3 @@ def _numbers(tensor: TensorInfo, recorded: Mapping[str, NDArray[Any]]) -> NDArra
     """Give the numbers of a recorded tensor."""
     values = recorded[tensor.name]
     return bfloat16_to_float32(values) if tensor.dtype == "bfloat16" else values
-
-
-def _set_modes(model: nn.Module, normalization: str) -> None:
-    """Put a model in evaluation mode, with batch norm as asked."""
-    model.eval()
-    norms = [module for module in model.modules() if isinstance(module, _Norm)]
-    if normalization == "eval" and any(norm.track_running_stats for norm in norms):
-        raise MismatchError(
-            "the model has running statistics, which change between checkpoints too, so that in 'eval' normalization "
-            "the parameters alone do not account for the loss; use normalization='batch'"
-        )
-    for norm in norms:
-        norm.train()
-        norm.track_running_stats = False
-        norm.running_mean = norm.running_var = norm.num_batches_tracked = None

@@ -1,9 +1,13 @@
 """Which tensor of the run is which parameter of the model."""
 
+import msgspec
 from torch import nn
 
 from lca_analysis.errors import ArgumentError, MismatchError
 from lca_analysis.trajectory import Run, TensorInfo
+
+BUFFERS = "buffers"
+"""The pseudo-layer of running statistics."""
 
 
 def match_parameters(run: Run, model: nn.Module, match: str = "name") -> list[str]:
@@ -40,6 +44,45 @@ def match_parameters(run: Run, model: nn.Module, match: str = "name") -> list[st
     for tensor, name in zip(recorded, names, strict=True):
         _check(run, tensor, known[name])
     return names
+
+
+def match_statistics(run: Run, model: nn.Module, moving: list[str], match: str) -> list[TensorInfo]:
+    """Find the recorded running statistics of batch norm, of which the loss is a function in "eval" normalization.
+
+    Parameters
+    ----------
+    run : Run
+        The recorded run.
+    model : torch.nn.Module
+        The problem's model.
+    moving : list of str
+        Its running statistics, by the model's names.
+    match : str
+        "name" or "order".
+
+    Returns
+    -------
+    list of TensorInfo
+        For each, the recorded tensor, as one of the pseudo-layer `BUFFERS`.
+
+    Raises
+    ------
+    MismatchError
+        One was not recorded, or has another shape.
+    """
+    recorded = [tensor for tensor in run.tensors if tensor.role == "buffer" and "float" in tensor.dtype]
+    by_name = {tensor.name: tensor for tensor in recorded}
+    if match == "order":
+        ends = ("running_mean", "running_var")
+        by_name = dict(zip(moving, (t for t in recorded if t.name.rpartition(".")[2] in ends), strict=False))
+    for name in moving:
+        if name not in by_name:
+            raise MismatchError(
+                f"{run.path}: the running statistics {name!r} were not recorded, but with normalization='eval' the "
+                "loss depends on them; record (or import) the run with its buffers, or use normalization='batch'"
+            )
+        _check(run, by_name[name], model.get_parameter(name))
+    return [msgspec.structs.replace(by_name[name], layer=BUFFERS) for name in moving]
 
 
 def _by_name(run: Run, recorded: list[TensorInfo], known: list[str]) -> list[str]:

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from lca_analysis.allocation.chunks import class_numbers
 from lca_analysis.allocation.evaluator import SplitLoss, chunk_size, one_thread
 from lca_analysis.allocation.flat_model import FlatModel
-from lca_analysis.errors import MismatchError
+from lca_analysis.errors import ArgumentError, MismatchError
 from lca_analysis.problems import Problem
 from lca_analysis.recording import Recorder
 from lca_analysis.trajectory import open_run
@@ -162,13 +163,6 @@ def test_models_that_view_their_images(tmp_path):
     check(Problem(Viewing(), CROSS_ENTROPY, images()), tmp_path / "run", 2e-6)
 
 
-def test_running_statistics_and_evaluation_mode_are_refused(small, tmp_path):
-    problem = small.build("batch_norm")
-    problem.normalization = "eval"
-    with pytest.raises(MismatchError, match="normalization='batch'"):
-        evaluate(problem, tmp_path / "run")
-
-
 def test_evaluation_mode_without_running_statistics_is_the_same(small, tmp_path):
     problem = small.build("mlp")
     loss = evaluate(problem, tmp_path / "run")[0]
@@ -249,3 +243,80 @@ def test_threads_are_put_back(two_threads):
     with pytest.raises(RuntimeError, match="stop"):
         interrupted()
     assert torch.get_num_threads() == two_threads
+
+
+def class_gradients(problem, path, split="train"):
+    """Give the losses and gradients of the whole and of each class, and what the engine takes for the plain whole."""
+    run = recorded(problem, path)
+    model = FlatModel(problem, run, "name")
+    weights = model.flatten(run.weights(0))
+    told_apart = SplitLoss(problem, split, model, classes=True)
+    loss, rows = told_apart.gradient(weights)
+    assert told_apart.loss(weights) == loss
+    plain = SplitLoss(problem, split, model).gradient(weights)
+    return loss, rows, told_apart.shares, plain, told_apart
+
+
+def class_oracle(problem, split):
+    """Take the gradient of what each class adds to the loss: chunks in order, one example's loss after the other."""
+    model = oracles.evaluation_model(problem)
+    inputs, targets = problem.split(split)
+    found = []
+    for label in range(problem.classes):
+        model.zero_grad(set_to_none=False)
+        share = torch.zeros((), dtype=torch.float64)
+        for begin in range(0, len(inputs), problem.batch_size):
+            outputs = model(inputs[begin : begin + problem.batch_size].double())
+            for output, target in zip(outputs, targets[begin : begin + problem.batch_size], strict=True):
+                if int(target) == label:
+                    share = share + CROSS_ENTROPY(output[None], target[None])[0] / len(inputs)
+        gradients = (
+            torch.autograd.grad(share, list(model.parameters()), allow_unused=True, materialize_grads=True)
+            if share.requires_grad
+            else [torch.zeros_like(parameter) for parameter in model.parameters()]
+        )
+        found.append((float(share.detach()), torch.cat([gradient.reshape(-1) for gradient in gradients])))
+    return found
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 5e-6), ("float64", 1e-13)])
+@pytest.mark.parametrize("name", ["mlp", "conv", "batch_norm"])
+def test_classes_are_their_shares_of_the_loss_and_sum_to_the_whole(small, tmp_path, name, dtype, tolerance):
+    problem = small.build(name, dtype=dtype)
+    problem.classes = 4  # the fourth has no example
+    loss, rows, shares, (plain_loss, plain), told_apart = class_gradients(problem, tmp_path / "run")
+    scale = float(plain.abs().max())
+    for row, share, (wanted_share, wanted) in zip(rows[1:], shares, class_oracle(problem, "train"), strict=True):
+        assert share == pytest.approx(wanted_share, rel=tolerance, abs=1e-15)
+        torch.testing.assert_close(row.double(), wanted, rtol=0, atol=tolerance * scale)
+    assert told_apart.class_sizes[3] == 0
+    assert shares[3] == 0
+    assert not rows[4].any()
+    assert loss == pytest.approx(plain_loss, rel=tolerance)
+    assert sum(shares) == pytest.approx(loss, rel=1e-14)
+    torch.testing.assert_close(rows[0], plain, rtol=0, atol=tolerance * scale)
+    torch.testing.assert_close(rows[1:].sum(0), rows[0], rtol=0, atol=tolerance * scale)
+
+
+def test_classes_of_one_example(tmp_path):
+    splits = {"train": (torch.randn(1, 5), torch.tensor([2]))}
+    problem = Problem(nn.Linear(5, 3), CROSS_ENTROPY, splits, classes=3)
+    _, rows, _, (_, plain), _ = class_gradients(problem, tmp_path / "run")
+    assert torch.equal(rows[0], plain)
+    assert torch.equal(rows[3], plain)
+
+
+@pytest.mark.parametrize(
+    ("classes", "targets", "words"),
+    [
+        (None, torch.tensor([0, 1]), r"Problem\(\.\.\., classes="),
+        (2, torch.tensor([0, 2]), "a target of 2, which is none of the 2 classes"),
+        (2, torch.tensor([-100, 1]), "a target of -100"),
+        (2, torch.tensor([0.0, 1.0]), "class numbers"),
+        (2, torch.tensor([[0, 1], [1, 0]]), r"class numbers.*shape \(2, 2\)"),
+    ],
+)
+def test_targets_that_are_no_class_numbers_are_refused(classes, targets, words):
+    problem = Problem(nn.Linear(5, 3), CROSS_ENTROPY, {"train": (torch.randn(2, 5), targets)}, classes=classes)
+    with pytest.raises(ArgumentError, match=words):
+        class_numbers(problem, "train")
