@@ -51,7 +51,7 @@ def mixed_chunks(inputs: torch.Tensor, targets: torch.Tensor, labels: torch.Tens
     """
     chunks = []
     for chunk, here in zip(whole_chunks(inputs, targets, size), torch.split(labels, size), strict=True):
-        parts = tuple((1 + label, torch.nonzero(here == label)[:, 0]) for label in here.unique().tolist())
+        parts = tuple((1 + label, torch.nonzero(here == label)[:, 0]) for label in torch.unique(here).tolist())
         chunks.append(Chunk(chunk.inputs, chunk.targets, parts))
     return chunks
 
