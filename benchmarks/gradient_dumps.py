@@ -33,6 +33,7 @@ from lca_analysis.trajectory import Run
 TOLERANCE, MAX_PIECES = 1e-3, 32
 WANTED = 4.0  # times faster
 CHUNKS = (125, 250, 500, 1000, 2000, 4000)
+Row = dict[str, tuple[float, int, int]]  # by tensor: sum, count of helping and of hurting parameters
 STUDY_CHUNK = 11_000
 RANGE = 32  # steps of a range: short runs too give every core enough of them
 GZIP = {"compression": "gzip", "compression_opts": 4}
@@ -121,7 +122,7 @@ def dump_gradients(gradient: PlainGradient, weights_path: Path, gradients_path: 
             before, start = after, end
 
 
-def reduce_gradients(run: Run, weights_path: Path, gradients_path: Path) -> Iterator[dict[str, float]]:
+def reduce_gradients(run: Run, weights_path: Path, gradients_path: Path) -> Iterator[Row]:
     """Read weights and gradients back; gives the sums by tensor of each step, and counts what helps."""
     sizes = {tensor.name: tensor.size for tensor in run.parameters}
     ends = np.cumsum(list(sizes.values()))
@@ -135,13 +136,11 @@ def reduce_gradients(run: Run, weights_path: Path, gradients_path: Path) -> Iter
                 mean += weight * source[:]
             allocated = (matrix[t + 1] - matrix[t]) * mean
             parts = np.split(allocated, ends[:-1])
-            np.array([[(part < 0).sum(), (part > 0).sum()] for part in parts])
-            yield {name: float(part.sum()) for name, part in zip(sizes, parts, strict=True)}
+            sums = ((float(part.sum()), int((part < 0).sum()), int((part > 0).sum())) for part in parts)
+            yield dict(zip(sizes, sums, strict=True))
 
 
-def dumped(
-    problem: Problem, run: Run, folder: Path, chunk: int | None
-) -> tuple[dict[str, float], list[dict[str, float]]]:
+def dumped(problem: Problem, run: Run, folder: Path, chunk: int | None) -> tuple[dict[str, float], list[Row]]:
     """Run the pipeline; gives what it cost by step, and its rows."""
     gradient = PlainGradient(problem, chunk)
     steps, begun = len(run.iterations) - 1, time.perf_counter()
@@ -166,7 +165,7 @@ def measure(name: str, folder: Path, images: int | None, steps: int) -> dict[str
     streamed = 1e3 * (time.perf_counter() - begun) / steps
     store = lca.open_store(folder / "store")
     layers = store.table("layers").pivot(index="iteration", columns="tensor", values="lca")
-    theirs = np.array([[row[tensor] for tensor in layers.columns] for row in rows])
+    theirs = np.array([[row[tensor][0] for tensor in layers.columns] for row in rows])
     used = float(store.table("iterations")["gradient_evaluations"].sum()) / steps
     return {
         "problem": name,

@@ -56,3 +56,29 @@ class ArgumentError(LcaError, ValueError):
     """An argument has a value that cannot be used."""
 
     exit_code = 2
+
+
+_BUG_EXIT_CODE, _DISK_EXIT_CODE = 1, 9
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """Give what went wrong in one line, and the documented exit code.
+
+    Parameters
+    ----------
+    error : Exception
+        An `LcaError`; an OSError, which is the disk's; or anything else, which is a bug.
+
+    Returns
+    -------
+    reason : str
+        One line.
+    code : int
+        The exit code of a command that ends by it.
+    """
+    reason = " ".join(str(error).split())
+    if isinstance(error, LcaError):
+        return reason, error.exit_code
+    if isinstance(error, OSError):
+        return reason, _DISK_EXIT_CODE
+    return f"unexpected {type(error).__name__}: {reason}", _BUG_EXIT_CODE

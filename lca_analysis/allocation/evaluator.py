@@ -88,15 +88,15 @@ class SplitLoss:
         labels = class_numbers(problem, split) if classes else None
         count = problem.classes or 0
         self.class_sizes = [] if labels is None else torch.bincount(labels, minlength=count).tolist()
-        size = chunk_size(model.module, problem.batch_size)
-        if labels is not None and not uses_batch_statistics(model.module):
+        size, together = chunk_size(model.module, problem.batch_size), uses_batch_statistics(model.module)
+        if labels is not None and not together:
             order = torch.argsort(labels, stable=True)
             inputs, targets = inputs[order], targets[order]
         if _takes_channels_last(model.module, inputs):
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         if labels is None:
             self._chunks = whole_chunks(inputs, targets, size)
-        elif uses_batch_statistics(model.module):
+        elif together:
             self._chunks = mixed_chunks(inputs, targets, labels, size)
         else:
             self._chunks = class_chunks(inputs, targets, self.class_sizes, size)

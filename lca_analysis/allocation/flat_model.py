@@ -15,7 +15,7 @@ from lca_analysis.allocation.norms import set_norms
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 from lca_analysis.recording.tensors import unwrap
-from lca_analysis.trajectory import Run, TensorInfo, bfloat16_to_float32
+from lca_analysis.trajectory import Run, TensorInfo, to_numbers
 
 
 class FlatModel:
@@ -136,5 +136,4 @@ def _copied(model: nn.Module) -> nn.Module:
 
 def _numbers(tensor: TensorInfo, recorded: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
     """Give the numbers of a recorded tensor."""
-    values = recorded[tensor.name]
-    return bfloat16_to_float32(values) if tensor.dtype == "bfloat16" else values
+    return to_numbers(recorded[tensor.name], tensor.dtype)

@@ -3,6 +3,7 @@
 import msgspec
 from torch import nn
 
+from lca_analysis.allocation.norms import STATISTICS
 from lca_analysis.errors import ArgumentError, MismatchError
 from lca_analysis.trajectory import Run, TensorInfo
 
@@ -73,8 +74,7 @@ def match_statistics(run: Run, model: nn.Module, moving: list[str], match: str) 
     recorded = [tensor for tensor in run.tensors if tensor.role == "buffer" and "float" in tensor.dtype]
     by_name = {tensor.name: tensor for tensor in recorded}
     if match == "order":
-        ends = ("running_mean", "running_var")
-        by_name = dict(zip(moving, (t for t in recorded if t.name.rpartition(".")[2] in ends), strict=False))
+        by_name = dict(zip(moving, (t for t in recorded if t.name.rpartition(".")[2] in STATISTICS), strict=False))
     for name in moving:
         if name not in by_name:
             raise MismatchError(

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 _Norm = nn.modules.batchnorm._NormBase
-_STATISTICS = ("running_mean", "running_var")
+STATISTICS = ("running_mean", "running_var")
 
 
 def set_norms(model: nn.Module, normalization: str) -> list[str]:
@@ -25,19 +25,18 @@ def set_norms(model: nn.Module, normalization: str) -> list[str]:
     list of str
         Names of the running statistics that are parameters now.
     """
-    for norm in model.modules():
+    names = []
+    for place, norm in model.named_modules():
         if not isinstance(norm, _Norm):
             continue
         if normalization == "eval" and norm.running_mean is not None:
             _expose_statistics(norm)
+            names += [f"{place}.{name}".removeprefix(".") for name in STATISTICS]
         else:
             norm.train()
             norm.track_running_stats = False
             norm.running_mean = norm.running_var = norm.num_batches_tracked = None
-    names = [
-        (name, parameter) for name, parameter in model.named_parameters() if name.rpartition(".")[2] in _STATISTICS
-    ]
-    return [name for name, parameter in names if isinstance(_owner(model, name), _Norm)]
+    return names
 
 
 def uses_batch_statistics(model: nn.Module) -> bool:
@@ -46,14 +45,9 @@ def uses_batch_statistics(model: nn.Module) -> bool:
     return any(norm.training or norm.running_mean is None for norm in norms)
 
 
-def _owner(model: nn.Module, name: str) -> nn.Module:
-    """Give the module that has a parameter."""
-    return model.get_submodule(name.rpartition(".")[0])
-
-
 def _expose_statistics(norm: _Norm) -> None:
     """Make running statistics parameters, and the layer an explicit function of them: torch's has no such gradient."""
-    for name in _STATISTICS:
+    for name in STATISTICS:
         statistics = norm._buffers.pop(name)
         norm.register_parameter(name, nn.Parameter(torch.as_tensor(statistics)))
     setattr(norm, "forward", partial(_normalize, norm))  # noqa: B010

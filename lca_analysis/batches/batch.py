@@ -1,7 +1,6 @@
 """batch: many runs from recording to report, and a summary of them."""
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,12 +119,11 @@ def _settle(plan: Plan, store: Store) -> dict[str, Outcome]:
             opened[job.path] = open_run(job.path)
         except (LcaError, OSError) as error:
             outcomes[job.path] = failure(job.path, Path(job.path).name, OPEN, error)
-    names = Counter(run.name for run in opened.values())
     for job in plan.jobs:
         if job.path in opened:
             run = opened[job.path]
             others = [path for path, other in opened.items() if other.name == run.name and path != job.path]
-            if names[run.name] > 1:
+            if others:
                 outcomes[job.path] = failure(job.path, run.name, OPEN, _twins(run, others))
             elif _is_fresh(plan, store, job, run):
                 outcomes[job.path] = Outcome(job.path, run.name)

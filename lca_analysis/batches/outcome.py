@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from lca_analysis.errors import LcaError
+from lca_analysis.errors import explain
 
 OPEN, COMPUTE, ANALYZE, REPORT = "open", "compute", "analyze", "report"
 STAGES = (COMPUTE, ANALYZE, REPORT)
-DISK_EXIT_CODE = 9
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,5 @@ class Outcome:
 
 def failure(path: str, run: str, stage: str, error: Exception, did: tuple[str, ...] = ()) -> Outcome:
     """Say why a stage of a run failed."""
-    reason, code = " ".join(str(error).split()), 1
-    if isinstance(error, LcaError):
-        code = error.exit_code
-    elif isinstance(error, OSError):
-        code = DISK_EXIT_CODE
-    else:
-        reason = f"unexpected {type(error).__name__}: {reason}"
+    reason, code = explain(error)
     return Outcome(path, run, did, (), stage, reason, code)

@@ -8,11 +8,9 @@ from importlib import import_module
 
 import click
 
-from lca_analysis.errors import LcaError
+from lca_analysis.errors import LcaError, explain
 
 VERBS = ("demo", "train", "import", "info", "verify", "compute", "analyze", "report", "batch", "tables")
-
-DISK_EXIT_CODE = 9
 
 EXIT_CODES = """\b
 Exit codes:
@@ -90,26 +88,22 @@ def _guarded(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: the same command goes on where it stopped", err=True)
         return 130
-    except LcaError as error:
-        return _fail(error, error.exit_code, arguments)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away: nothing is left to say
         return 0
-    except OSError as error:
-        return _fail(error, DISK_EXIT_CODE, arguments)
     except Exception as error:
-        return _fail(error, 1, arguments)
+        return _fail(error, arguments)
     return result if isinstance(result, int) else 0
 
 
-def _fail(error: Exception, code: int, arguments: list[str]) -> int:
+def _fail(error: Exception, arguments: list[str]) -> int:
     """Say in one line what went wrong; the traceback is for --debug."""
     if "--debug" in arguments:
         traceback.print_exception(error)
+    reason, code = explain(error)
     is_bug = not isinstance(error, LcaError | OSError)
-    kind = f"unexpected {type(error).__name__}: " if is_bug else ""
     hint = " (run again with `lca --debug …` for the traceback)" if is_bug else ""
-    click.echo(f"lca: error: {kind}{' '.join(str(error).split())}{hint}", err=True)
+    click.echo(f"lca: error: {reason}{hint}", err=True)
     return code
 
 

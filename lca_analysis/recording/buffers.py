@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
+
+from lca_analysis.recording.tensors import as_array
 
 _ALIGNMENT = 64  # bytes; a cache line, and a multiple of every dtype's size
 
@@ -52,7 +52,7 @@ class PointBuffer:
     def __init__(self, stretches: list[Stretch], size: int, pinned: bool) -> None:
         self.flat = torch.empty(size, dtype=torch.uint8, device="cpu", pin_memory=pinned)
         self.tensors = [stretch.view(self.flat) for stretch in stretches]
-        self.arrays = [_as_array(tensor) for tensor in self.tensors]
+        self.arrays = [as_array(tensor) for tensor in self.tensors]
         self.copied: list[Any] = []
 
     def wait(self) -> None:
@@ -60,10 +60,3 @@ class PointBuffer:
         for event in self.copied:
             event.synchronize()
         self.copied = []
-
-
-def _as_array(tensor: torch.Tensor) -> NDArray[Any]:
-    """Give a CPU tensor's own memory as an array in its storage dtype."""
-    if tensor.dtype is torch.bfloat16:
-        return tensor.view(torch.int16).numpy().view(np.uint16)
-    return tensor.numpy()

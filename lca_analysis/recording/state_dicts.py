@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from lca_analysis.errors import CorruptError, FormatError
-from lca_analysis.recording.tensors import DTYPES
+from lca_analysis.recording.tensors import DTYPES, as_array
 from lca_analysis.trajectory.importing import Described
 
 _CONTAINERS = ("state_dict", "model_state_dict", "model")
@@ -33,7 +32,7 @@ def read_state_dict(path: Path) -> tuple[list[Described], dict[str, NDArray[Any]
                 f"{path}: tensor {name!r} ({tensor.dtype}, {tensor.layout}, {tensor.device}) is none that runs hold"
             )
     described = [Described(name, tuple(tensor.shape), DTYPES[tensor.dtype]) for name, tensor in tensors.items()]
-    return described, {name: _array(tensor.detach()) for name, tensor in tensors.items()}
+    return described, {name: as_array(tensor) for name, tensor in tensors.items()}
 
 
 def _load(path: Path) -> Any:
@@ -67,9 +66,3 @@ def _untied(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         key = (name,) if own else (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
         first.setdefault(key, name)
     return {name: tensors[name] for name in first.values()}
-
-
-def _array(tensor: torch.Tensor) -> NDArray[Any]:
-    """Give a tensor as an array in C order; bfloat16 as its uint16 words."""
-    plain = tensor.contiguous()
-    return plain.view(torch.int16).numpy().view(np.uint16) if plain.dtype is torch.bfloat16 else plain.numpy()

@@ -1,10 +1,15 @@
 """Which tensors of a model are recorded, and what they are."""
 
+from typing import Any
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from lca_analysis.errors import ArgumentError
 from lca_analysis.trajectory import TensorInfo
+from lca_analysis.trajectory.manifest import ROOT_LAYER
 
 _NORMS = (
     nn.modules.batchnorm._NormBase,
@@ -12,7 +17,6 @@ _NORMS = (
     nn.GroupNorm,
     nn.RMSNorm,
 )
-ROOT_LAYER = "(root)"
 DTYPES = {
     torch.float64: "float64",
     torch.float32: "float32",
@@ -85,3 +89,12 @@ def _kind(owner: nn.Module, attribute: str) -> str:
     if isinstance(owner, nn.Embedding | nn.EmbeddingBag) and role == "weight":
         return "embedding"
     return role
+
+
+def as_array(tensor: torch.Tensor) -> NDArray[Any]:
+    """Give a CPU tensor in C order as an array in its storage dtype, in the tensor's own memory where that is so.
+
+    bfloat16 becomes its uint16 words.
+    """
+    plain = tensor.detach().contiguous()
+    return plain.view(torch.int16).numpy().view(np.uint16) if plain.dtype is torch.bfloat16 else plain.numpy()

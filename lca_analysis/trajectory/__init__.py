@@ -15,7 +15,7 @@ from lca_analysis.trajectory.manifest import (
 from lca_analysis.trajectory.run import Run, Step, open_run
 from lca_analysis.trajectory.summary import describe
 from lca_analysis.trajectory.verification import VerificationReport, verify
-from lca_analysis.trajectory.words import bfloat16_to_float32, float32_to_bfloat16
+from lca_analysis.trajectory.words import bfloat16_to_float32, float32_to_bfloat16, to_numbers
 from lca_analysis.trajectory.writer import RunWriter
 
 __all__ = [
@@ -37,5 +37,6 @@ __all__ = [
     "float32_to_bfloat16",
     "import_hdf5",
     "open_run",
+    "to_numbers",
     "verify",
 ]

@@ -16,6 +16,7 @@ from lca_analysis.trajectory.words import word_format
 FORMAT = "lca-run"
 FORMAT_VERSION = 2
 MANIFEST_NAME = "run.json"
+ROOT_LAYER = "(root)"  # the model itself, where it owns tensors
 MAX_ELEMENTS = 2**36  # of all tensors together: a larger claim is damage, not a model
 
 

@@ -16,7 +16,7 @@ from lca_analysis.trajectory.decoding import Point, SegmentDecoder
 from lca_analysis.trajectory.frames import FrameHeader
 from lca_analysis.trajectory.manifest import MANIFEST_NAME, Manifest, TensorInfo, decode_manifest
 from lca_analysis.trajectory.segments import SEGMENT_FOLDER, Segment, scan_run
-from lca_analysis.trajectory.words import bfloat16_to_float32
+from lca_analysis.trajectory.words import to_numbers
 
 
 @dataclass(frozen=True)
@@ -287,7 +287,6 @@ class Run:
 
     def _difference(self, name: str, before: Point, after: Point) -> NDArray[Any]:
         """Subtract two points of one tensor."""
-        old, new = before.weights[name], after.weights[name]
-        if next(tensor.dtype for tensor in self.tensors if tensor.name == name) == "bfloat16":
-            return bfloat16_to_float32(new) - bfloat16_to_float32(old)
+        dtype = next(tensor.dtype for tensor in self.tensors if tensor.name == name)
+        old, new = (to_numbers(point.weights[name], dtype) for point in (before, after))
         return new ^ old if new.dtype == bool else new - old

@@ -132,6 +132,11 @@ def bfloat16_to_float32(words: NDArray[np.uint16]) -> NDArray[np.float32]:
     return wide.view(np.float32)
 
 
+def to_numbers(array: NDArray[Any], dtype: str) -> NDArray[Any]:
+    """Give the numbers of a tensor as a run holds it: bfloat16 words widened to float32, all else as it is."""
+    return bfloat16_to_float32(array) if dtype == "bfloat16" else array
+
+
 def float32_to_bfloat16(values: NDArray[np.float32]) -> NDArray[np.uint16]:
     """Round float32 to the nearest bfloat16 word, ties to even.
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lca_analysis.trajectory.manifest import TensorInfo
-from lca_analysis.trajectory.words import bfloat16_to_float32
+from lca_analysis.trajectory.words import to_numbers
 
 LARGE_STEP = 0.02  # of the weights' norm; one step of SGD or Adam on MNIST-FC: 0.002 in the median, 0.014 at most
 _SPOILT = "percent helping, sign flips, oscillation and synchronised peaks"
@@ -47,7 +47,7 @@ class StepSizes:
 
     def add(self, weights: Mapping[str, NDArray[Any]]) -> None:
         """Take the next point; the arrays must not change afterwards."""
-        now = [_numbers(weights[tensor.name], tensor.dtype) for tensor in self._tensors]
+        now = [to_numbers(weights[tensor.name], tensor.dtype) for tensor in self._tensors]
         if self._before:
             moved = sum(_squares(new - old) for new, old in zip(now, self._before, strict=True))
             self._sizes.append((moved / (sum(map(_squares, self._before)) or 1.0)) ** 0.5)
@@ -63,10 +63,6 @@ class StepSizes:
             f"iterations seldom do: the points seem far apart in training, which spoils {_SPOILT}; totals still add up "
             "to the loss change"
         ]
-
-
-def _numbers(array: NDArray[Any], dtype: str) -> NDArray[Any]:
-    return bfloat16_to_float32(array) if dtype == "bfloat16" else array
 
 
 def _squares(array: NDArray[Any]) -> float:

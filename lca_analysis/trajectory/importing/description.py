@@ -3,9 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from lca_analysis.trajectory.manifest import TensorInfo
+from lca_analysis.trajectory.manifest import ROOT_LAYER, TensorInfo
 
-ROOT_LAYER = "(root)"
 _RUNNING = ("running_mean", "running_var", "num_batches_tracked")
 _MODULES = {2: "Linear", 3: "Conv1d", 4: "Conv2d", 5: "Conv3d"}
 
