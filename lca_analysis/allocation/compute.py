@@ -50,8 +50,8 @@ def compute(
     progress : bool, optional
         Show a progress bar; None shows it on a terminal only.
     **options
-        What the tables depend on, see `ComputeOptions`: rule, tolerance, max_pieces, match, elements, sample_seed,
-        range_length; and how the work is done, see `Execution`: workers, executor, check_data, overwrite.
+        What the tables depend on, see `ComputeOptions`: rule, tolerance, max_pieces, match, elements, classes,
+        sample_seed, range_length; and how the work is done, see `Execution`: workers, executor, check_data, overwrite.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def _check_fit(run: Run, problem: Problem, splits: list[str], options: ComputeOp
     start = model.flatten(run.weights(int(run.iterations[0]), model.names))
     with one_thread():
         for split in splits:
-            SplitLoss(problem, split, model).check(start)
+            SplitLoss(problem, split, model, options.classes).check(start)
     return model.layout
 
 

@@ -23,6 +23,8 @@ class ComputeOptions:
         Pair the run's tensors with the model's by "name" or by "order".
     elements : bool
         Also keep the LCA of every parameter at every iteration.
+    classes : bool
+        Also allocate what each class adds to the loss, (N_c/N) L_c: rows of their own in `iterations` and `layers`.
     sample_seed : int
         Chooses the parameters whose series are kept.
     range_length : int
@@ -34,6 +36,7 @@ class ComputeOptions:
     max_pieces: int = 32
     match: str = "name"
     elements: bool = False
+    classes: bool = False
     sample_seed: int = 0
     range_length: int = 64
 

@@ -11,13 +11,18 @@ class NotFiniteError(Exception):
     """A loss or a gradient on the path is not finite."""
 
 
+def whole(gradients: torch.Tensor) -> torch.Tensor:
+    """Give the gradient of the whole split, Tensor[K], of one or of a stack Tensor[views, K] whose row 0 it is."""
+    return gradients[0] if gradients.dim() == 2 else gradients
+
+
 class EndPoint:
     """A recorded point θ, whose loss and gradient are computed at most once."""
 
     def __init__(self, split_loss: SplitLoss, weights: torch.Tensor) -> None:
         self.weights = weights
         self._split_loss = split_loss
-        self._loss: float | None = None
+        self._losses: tuple[float, ...] | None = None
         self._gradient: torch.Tensor | None = None
 
     @property
@@ -28,15 +33,21 @@ class EndPoint:
     @property
     def loss(self) -> float:
         """L(θ)."""
-        if self._loss is None:
-            self._loss = self._split_loss.loss(self.weights)
-        return self._loss
+        return self.losses[0]
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """L(θ); where classes are told apart, followed by what each class adds to it."""
+        if self._losses is None:
+            self._losses = self._split_loss.loss(self.weights), *self._split_loss.shares
+        return self._losses
 
     @property
     def gradient(self) -> torch.Tensor:
-        """∂L/∂θ, Tensor[K]."""
+        """∂L/∂θ, Tensor[K]; where classes are told apart Tensor[1 + classes, K], row 0 the whole."""
         if self._gradient is None:
-            self._loss, self._gradient = self._split_loss.gradient(self.weights)
+            loss, self._gradient = self._split_loss.gradient(self.weights)
+            self._losses = loss, *self._split_loss.shares
         return self._gradient
 
 
@@ -74,8 +85,8 @@ class RecordedPath:
         return gradient
 
     def allocated(self, path_gradient: torch.Tensor) -> float:
-        """Σ_i Δ_i ḡ_i, products in the working precision, the sum in float64."""
-        return float((self.step * path_gradient).sum(dtype=torch.float64))
+        """Σ_i Δ_i ḡ_i of the whole split, products in the working precision, the sum in float64."""
+        return float((self.step * whole(path_gradient)).sum(dtype=torch.float64))
 
     def check_finite(self, path_gradient: torch.Tensor) -> None:
         """Raise NotFiniteError when the loss change, or what is allocated of it, is not finite."""

@@ -78,6 +78,7 @@ def settings_of(run: Run, problem: Problem, split: str, options: ComputeOptions)
         "dtype": "float64" if double else "float32",
         "sample_seed": options.sample_seed,
         "range_length": options.range_length,
+        "classes": (problem.classes or 0) if options.classes else 0,
         "iterations": len(run.iterations) - 1,
         "torch_version": torch.__version__,
         "package_version": version("lca-analysis"),

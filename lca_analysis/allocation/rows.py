@@ -14,18 +14,18 @@ ALL_CLASSES = -1
 SAMPLE = 200  # parameters of a tensor that `series` keeps; all of a smaller one
 
 
-def tensor_rows(layout: Layout, step: AllocatedStep) -> Columns:
-    """Reduce a step to a row per tensor of the `layers` table."""
+def tensor_rows(layout: Layout, step: AllocatedStep, label: int = ALL_CLASSES) -> Columns:
+    """Reduce a step, as far as the loss of one class or of all goes, to a row per tensor of the `layers` table."""
     rows = [_tensor_row(place, step) for place in layout.places]
     columns: Columns = {name: [row[name] for row in rows] for name in rows[0]}
-    return {"iteration": step.iteration, "class": ALL_CLASSES, **columns}
+    return {"iteration": step.iteration, "class": label, **columns}
 
 
-def nonfinite_tensor_rows(layout: Layout, iteration: int) -> Columns:
-    """Give rows of the `layers` table for a step whose allocation is not finite: null sums, zero counts."""
+def null_tensor_rows(layout: Layout, iteration: int, label: int = ALL_CLASSES) -> Columns:
+    """Give rows of the `layers` table for what has no allocation: null sums, zero counts."""
     return {
         "iteration": iteration,
-        "class": ALL_CLASSES,
+        "class": label,
         "layer": [place.tensor.layer for place in layout.places],
         "tensor": [place.tensor.name for place in layout.places],
         "kind": [place.tensor.kind for place in layout.places],

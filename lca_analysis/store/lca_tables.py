@@ -25,15 +25,15 @@ def _lca(description: str, name: str = "lca") -> pa.Field:
 
 ITERATIONS = TableSchema(
     "iterations",
-    "A step of training: the change of the loss, and what of it was allocated.",
+    "A step of training: the change of the loss, and what of it was allocated; rows of classes sum to that of all.",
     file_schema(
         "iterations",
         [
             _ITERATION,
             column("iteration_next", _WHOLE, "iterations", "Training iteration at which the step ends."),
             _CLASS,
-            _real("loss_before", "loss", "Loss of the whole split at the step's start."),
-            _real("loss_after", "loss", "Loss of the whole split at the step's end."),
+            _real("loss_before", "loss", "Loss of the whole split at the step's start; what a class adds to it."),
+            _real("loss_after", "loss", "Loss of the whole split at the step's end; what a class adds to it."),
             _real("loss_change", "loss", "loss_after − loss_before."),
             _real("allocated", "loss", "Sum of the loss change allocated to all parameters."),
             _real("residual", "loss", "loss_change − allocated: the error of the quadrature."),
@@ -47,7 +47,7 @@ ITERATIONS = TableSchema(
             column("rule", _TEXT, "", "Quadrature rule."),
             column("pieces", _SMALL, "pieces", "Pieces that the step was divided into."),
             column("gradient_evaluations", _SMALL, "1", "Gradients over the whole split that the step used."),
-            column("status", _TEXT, "", "ok, tolerance (not met with the most pieces) or nonfinite."),
+            column("status", _TEXT, "", "ok, tolerance (|residual| above it), nonfinite, or empty (class)."),
         ],
     ),
     RUN_SPLIT,
@@ -57,7 +57,7 @@ ITERATIONS = TableSchema(
 
 LAYERS = TableSchema(
     "layers",
-    "A parameter tensor in a step; sums over tensors are those of layers and of the network.",
+    "A parameter tensor in a step; sums over tensors are those of layers and of the network, lca sums over classes.",
     file_schema(
         "layers",
         [

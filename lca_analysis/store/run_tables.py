@@ -72,6 +72,7 @@ COMPUTATIONS = TableSchema(
             column("dtype", _TEXT, "", "Floating-point type of the gradients."),
             column("sample_seed", _WHOLE, "1", "Seed that chose the parameters of the series table."),
             column("range_length", _WHOLE, "iterations", "Steps in one part of the tables."),
+            column("classes", _WHOLE, "1", "Number of classes that have rows of their own; 0: none.", optional=True),
             column("iterations", _WHOLE, "iterations", "Number of steps computed."),
             column("torch_version", _TEXT, "", "Version of PyTorch that computed."),
             column("package_version", _TEXT, "", "Version of this package that computed."),

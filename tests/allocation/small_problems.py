@@ -30,6 +30,13 @@ def mlp(dtype="float32", seed=0):
     return _problem(model, _classification((5,), seed), dtype)
 
 
+def by_class():
+    """The MLP, saying how many classes there are."""
+    problem = mlp()
+    problem.classes = 3
+    return problem
+
+
 def conv(dtype="float32", seed=0):
     torch.manual_seed(seed)
     model = nn.Sequential(

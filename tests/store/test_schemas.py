@@ -19,7 +19,7 @@ CONTRACT = {
     "learning_rate d?, momentum d?, weight_decay d?, seed l?, group s?, tags s, lossless b, preset s, every l, "
     "complete b, created s, versions s",
     "computations": "rule s, tolerance d, max_pieces l, normalization s, batch_size l, examples l, fingerprint s, "
-    "dtype s, sample_seed l, range_length l, iterations l, torch_version s, package_version s",
+    "dtype s, sample_seed l, range_length l, classes l?, iterations l, torch_version s, package_version s",
     "layers_index": "layer s, depth l, kind s, tensors l, parameters l, units l",
     "parameters_index": "tensor s, layer s, depth l, kind s, shape L, parameters l, offset l, trainable b",
     "iterations": "iteration l, iteration_next l, class i, loss_before d~, loss_after d~, loss_change d~, "

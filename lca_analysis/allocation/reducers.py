@@ -1,0 +1,135 @@
+"""Allocating the steps of one range, and keeping what the tables need of them."""
+
+import math
+
+import numpy as np
+import torch
+
+from lca_analysis.allocation.accumulators import Accumulators
+from lca_analysis.allocation.evaluator import SplitLoss
+from lca_analysis.allocation.iteration_rows import Allocated, iteration_rows
+from lca_analysis.allocation.layout import Layout
+from lca_analysis.allocation.options import ComputeOptions
+from lca_analysis.allocation.path import NotFiniteError, RecordedPath
+from lca_analysis.allocation.rows import (
+    ALL_CLASSES,
+    Columns,
+    SeriesRows,
+    UnitRows,
+    element_rows,
+    join,
+    null_tensor_rows,
+    tensor_rows,
+)
+from lca_analysis.allocation.schemes import PathIntegral, make_scheme
+from lca_analysis.allocation.step import AllocatedStep
+
+
+class RangeReducers:
+    """Allocates steps and reduces them to rows and sums.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the parameters.
+    split_loss : SplitLoss
+        The loss; it says whether classes are told apart.
+    options : ComputeOptions
+        How to compute.
+
+    Attributes
+    ----------
+    accumulators : Accumulators
+        Sums over the steps taken.
+    """
+
+    def __init__(self, layout: Layout, split_loss: SplitLoss, options: ComputeOptions) -> None:
+        self._split_loss = split_loss
+        self._layout = layout
+        self._tolerance = options.tolerance
+        self._scheme = make_scheme(options.rule, options.tolerance, options.max_pieces)
+        self._units = UnitRows(self._layout)
+        self._series = SeriesRows(self._layout, options.sample_seed)
+        self._elements = options.elements
+        self.accumulators = Accumulators.zeros(self._layout)
+        self._parts: dict[str, list[Columns]] = {}
+
+    def take(self, path: RecordedPath, iteration: int, iteration_next: int, is_first: bool) -> None:
+        """Allocate one step."""
+        before = self._split_loss.evaluations
+        started = path.start.has_gradient
+        try:
+            integral = self._scheme.integrate(path)
+            path.check_finite(integral.path_gradient)
+        except NotFiniteError:
+            integral = None
+        used = self._split_loss.evaluations - before
+        if path.start.has_gradient and not started and self._scheme.uses_end and not is_first:
+            # A range begins by repeating a gradient that belongs to the step before it.
+            used -= 1
+        if integral is None:
+            self._take_nonfinite(iteration)
+            allocated = None
+        else:
+            allocated = self._take_finite(path, integral, iteration, iteration_next)
+        rows = iteration_rows(path, allocated, self._tolerance, self._split_loss.class_sizes)
+        keys = {"iteration": iteration, "iteration_next": iteration_next, "rule": self._scheme.name}
+        evaluations = [used, *[0] * len(self._split_loss.class_sizes)]
+        pieces = 0 if integral is None else integral.pieces
+        self._keep("iterations", {**keys, **rows, "pieces": pieces, "gradient_evaluations": evaluations})
+
+    def parts(self) -> dict[str, Columns]:
+        """Give the rows of every table."""
+        return {table: join(rows) for table, rows in self._parts.items()}
+
+    def _take_finite(
+        self, path: RecordedPath, integral: PathIntegral, iteration: int, iteration_next: int
+    ) -> list[Allocated]:
+        """Reduce an allocated step; gives what the whole and each class was allocated."""
+        fine, coarse = _stacked(integral.path_gradient), integral.coarse
+        found = []
+        for view, gradient in enumerate(fine):
+            error = None if coarse is None else path.step * (gradient - _stacked(coarse)[view])
+            lca = path.step * gradient
+            step = AllocatedStep(iteration, iteration_next, path.start.weights, path.step, gradient, lca, error)
+            found.append(self._take_view(step, view - 1))
+        return found
+
+    def _take_view(self, step: AllocatedStep, label: int) -> Allocated:
+        """Reduce a step as far as all classes, or one of them, go."""
+        if label != ALL_CLASSES and not self._split_loss.class_sizes[label]:
+            self._keep("layers", null_tensor_rows(self._layout, step.iteration, label))
+            return Allocated(np.nan, np.nan)
+        rows = tensor_rows(self._layout, step, label)
+        self._keep("layers", rows)
+        if label == ALL_CLASSES:
+            self._take_whole(step)
+        estimate = np.nan if step.error is None else abs(float(step.error.sum(dtype=torch.float64)))
+        return Allocated(math.fsum(rows["lca"]), estimate)
+
+    def _take_whole(self, step: AllocatedStep) -> None:
+        """Keep what is kept of all classes together only."""
+        self._keep("units", self._units(step.iteration, step.lca))
+        self._keep("series", self._series(step))
+        if self._elements:
+            self._keep("elements", element_rows(self._layout, step.iteration, step.lca))
+        self.accumulators.add(step, self._layout)
+
+    def _take_nonfinite(self, iteration: int) -> None:
+        """Keep null rows for a step that cannot be allocated; the sums over iterations leave it out."""
+        for label in range(ALL_CLASSES, len(self._split_loss.class_sizes)):
+            self._keep("layers", null_tensor_rows(self._layout, iteration, label))
+        self._keep("units", self._units(iteration, None))
+        self._keep("series", self._series.nonfinite(iteration))
+        if self._elements:
+            self._keep("elements", element_rows(self._layout, iteration, None))
+
+    def _keep(self, table: str, rows: Columns | None) -> None:
+        """Keep the rows of one step."""
+        if rows is not None:
+            self._parts.setdefault(table, []).append(rows)
+
+
+def _stacked(gradients: torch.Tensor) -> torch.Tensor:
+    """Give a gradient, or a stack of them, as a stack."""
+    return gradients if gradients.dim() == 2 else gradients[None]
