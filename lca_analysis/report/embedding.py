@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from lca_analysis.report.saving import render_png
 
 MOST_BYTES = 3_300_000
-LARGEST_VECTOR = 140_000
+LARGEST_VECTOR = 200_000
 COARSE_DPI = (110, 80, 60)
 CSS_PIXELS = 96
 
@@ -37,7 +37,7 @@ def embed(figures: dict[str, Figure], files: dict[str, dict[str, bytes]], most: 
     Returns
     -------
     dict of str to Picture
-        SVG for figures of few elements, PNG for the others.
+        SVG for figures of few elements and heat maps, PNG for the others.
     """
     chosen = {name: _choose(rendered) for name, rendered in files.items()}
     left = {name: list(COARSE_DPI) for name in chosen}
@@ -48,9 +48,9 @@ def embed(figures: dict[str, Figure], files: dict[str, dict[str, bytes]], most: 
 
 
 def _choose(rendered: dict[str, bytes]) -> tuple[str, bytes]:
-    """Take the vector picture when it is small and holds no pixels."""
+    """Take the vector picture when it is small."""
     svg = rendered["svg"]
-    if len(svg) <= LARGEST_VECTOR and b"<image" not in svg:
+    if len(svg) <= LARGEST_VECTOR:
         return "image/svg+xml", svg
     return "image/png", rendered["png"]
 

@@ -1,6 +1,10 @@
 import matplotlib as mpl
 import pytest
 from report import made_up
+from synthetic_store import synthetic_store
+
+from lca_analysis.analysis import analyze
+from lca_analysis.report import report
 
 SIZES = (3, 21, 60)
 
@@ -38,3 +42,17 @@ def store_of(tmp_path_factory):
         return cache[layers]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def analyzed(tmp_path_factory):
+    """A store of three layers, of which the last hurts, with its analyses."""
+    store = synthetic_store(tmp_path_factory.mktemp("whole"), iterations=120)
+    analyze(store, progress=False)
+    return store
+
+
+@pytest.fixture(scope="session")
+def analyzed_page(analyzed, tmp_path_factory):
+    """The page of that store."""
+    return report(analyzed, tmp_path_factory.mktemp("analyzed"), progress=False)[0]

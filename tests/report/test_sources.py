@@ -1,15 +1,22 @@
 """What the figures are given: sums, order, and nothing estimated."""
 
+import re
+from base64 import b64decode
+from io import BytesIO
+
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import CenteredNorm
+from PIL import Image
 from report import made_up
 from synthetic_store import synthetic_store
 
 from lca_analysis.report import sources as frames
 from lca_analysis.report.catalogue import DRAWINGS
 from lca_analysis.report.embedding import embed
-from lca_analysis.report.figures.axes import new_figure
+from lca_analysis.report.figures.axes import draw_heat, new_axes, new_figure
+from lca_analysis.report.figures.style import LCA_COLORS
 from lca_analysis.report.saving import render, write_atomic
 from lca_analysis.report.sources import Sources
 
@@ -125,9 +132,30 @@ def test_figures_of_lines_are_embedded_as_vectors():
     assert embed({"a": figure}, {"a": render(figure)})["a"].source.startswith("data:image/svg+xml;base64,")
 
 
-def test_figures_of_pixels_are_embedded_as_pixels():
+def heat_map(columns):
+    """Draw a heat map of 30 rows, and give it as a file with its pictures."""
+    ax = new_axes(None)
+    draw_heat(ax, pd.DataFrame(np.random.default_rng(0).normal(size=(30, columns))), LCA_COLORS, CenteredNorm())
+    figure = ax.get_figure()
+    files = render(figure)
+    pictures = re.findall(rb'xlink:href="data:image/png;base64,([^"]+)"', files["svg"])
+    return figure, files, [Image.open(BytesIO(b64decode(picture))).size for picture in pictures]
+
+
+def test_heat_maps_are_stored_as_one_pixel_per_cell():
+    figure, files, sizes = heat_map(400)
+    assert sizes == [(400, 30)]
+    assert embed({"a": figure}, {"a": files})["a"].source.startswith("data:image/svg+xml;base64,")
+
+
+def test_heat_maps_of_more_columns_than_a_screen_are_averaged():
+    _, _, [(width, _)] = heat_map(5000)
+    assert width < 1500
+
+
+def test_large_figures_are_embedded_as_pixels():
     figure = new_figure(3.0)
-    figure.subplots().imshow(np.eye(2))
+    figure.subplots().scatter(*np.random.default_rng(0).random((2, 4000)))
     assert embed({"a": figure}, {"a": render(figure)})["a"].source.startswith("data:image/png;base64,")
 
 

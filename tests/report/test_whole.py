@@ -2,7 +2,6 @@
 
 import re
 
-import pytest
 from synthetic_store import synthetic_store
 
 from lca_analysis.analysis import analyze, findings
@@ -13,35 +12,27 @@ from lca_analysis.report.results import RESULTS
 from lca_analysis.report.sources import Sources
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    """A store of three layers, of which the last hurts, with its analyses."""
-    store = synthetic_store(tmp_path_factory.mktemp("whole"), iterations=120)
-    analyze(store, progress=False)
-    return store
-
-
-def test_the_page_says_and_draws_what_the_analyses_found(store, tmp_path):
-    [path] = report(store, tmp_path, progress=False)
+def test_the_page_says_and_draws_what_the_analyses_found(analyzed, analyzed_page):
+    path = analyzed_page
     text = path.read_text(encoding="utf-8")
     assert "No figure" not in text
     assert len(list((path.parent / "figures").iterdir())) == 24
-    for finding in findings(store, "synthetic", "train"):
+    for finding in findings(analyzed, "synthetic", "train"):
         assert finding.text.replace("'", "&#39;").replace("<", "&lt;") in text
         assert f'href="#{finding.figure}"' in text
     assert "Layer fc3 hurt" in text
 
 
-def test_every_quantity_has_its_words(store):
-    names = {name for table in RESULTS for name in store.table(table)["quantity"]}
+def test_every_quantity_has_its_words(analyzed):
+    names = {name for table in RESULTS for name in analyzed.table(table)["quantity"]}
     spoken = {name for name in names if describe_quantity(name) != name.replace("_", " ").capitalize()}
     assert {name for name in names - spoken if not re.fullmatch(r"sampled_lca_periods_below_\d+", name)} == set()
 
 
-def test_intervals_of_layers_are_those_of_their_tests(store):
+def test_intervals_of_layers_are_those_of_their_tests(analyzed):
     [drawing] = [drawing for drawing in DRAWINGS if drawing.name == "layers"]
-    right = drawing.draw(Sources(store, "synthetic")).axes[1]
-    rows = store.table("results_hurting", split="train", quantity="net_lca", class_=-1, layer="fc3")
+    right = drawing.draw(Sources(analyzed, "synthetic")).axes[1]
+    rows = analyzed.table("results_hurting", split="train", quantity="net_lca", class_=-1, layer="fc3")
     tested = rows[rows["p"].notna()].iloc[0]
     drawn = [tuple(line.get_xdata()) for line in right.get_lines() if len(line.get_xdata()) == 2]
     assert (tested["low"], tested["high"]) in drawn

@@ -15,6 +15,7 @@ from lca_analysis.report.figures.style import MUTED, WIDTH
 LONGEST_NAME = 26
 COLOR_SHARE = 0.98
 SCALE_LENGTH = 2.2
+MOST_CELLS = 1000
 Array = np.ndarray
 
 
@@ -95,7 +96,9 @@ def draw_heat(ax: Axes, values: pd.DataFrame, colors: Colormap, norm: Normalize)
     widths = np.diff(borders)
     if np.allclose(widths, widths[0]):
         extent = (borders[0], borders[-1], len(values) - 0.5, -0.5)
-        ax.imshow(matrix, cmap=colors, norm=norm, extent=extent, aspect="auto", interpolation="auto")
+        # One stored pixel per cell keeps files small; more columns than the screen has are averaged instead.
+        kind = "none" if max(matrix.shape) <= MOST_CELLS else "auto"
+        ax.imshow(matrix, cmap=colors, norm=norm, extent=extent, aspect="auto", interpolation=kind)
     else:
         rows = np.arange(len(values) + 1) - 0.5
         ax.pcolormesh(borders, rows, matrix, cmap=colors, norm=norm, rasterized=True)
