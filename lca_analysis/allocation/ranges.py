@@ -1,18 +1,21 @@
 """The unit of work: one iteration range of one split, computed and written on its own."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from lca_analysis.allocation.evaluator import SplitLoss, one_thread
 from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.options import ComputeOptions
+from lca_analysis.allocation.part_rows import Update
 from lca_analysis.allocation.path import EndPoint, RecordedPath
 from lca_analysis.allocation.reducers import RangeReducers
+from lca_analysis.allocation.updates import UpdateTracker
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem, build_problem
 from lca_analysis.store import Store, open_store, part_name
@@ -94,8 +97,8 @@ def compute_range(job: RangeJob, problem: Problem | None = None, on_step: Callab
         model = FlatModel(built, run, job.options.match)
         split_loss = SplitLoss(built, job.split, model, job.options.classes)
         reducers = RangeReducers(model.layout, split_loss, job.options)
-        for path, iteration, iteration_next in _paths(run, model, split_loss, job):
-            reducers.take(path, iteration, iteration_next, is_first=iteration == run.iterations[0])
+        for path, iteration, iteration_next, update in _paths(run, model, split_loss, job):
+            reducers.take(path, iteration, iteration_next, update, is_first=iteration == run.iterations[0])
             if on_step is not None:
                 on_step()
         parts = reducers.parts()
@@ -116,12 +119,30 @@ def _problem(reference: bytes) -> Problem:
     return built
 
 
-def _paths(run: Run, model: FlatModel, split_loss: SplitLoss, job: RangeJob) -> Iterator[tuple[RecordedPath, int, int]]:
+def _paths(
+    run: Run, model: FlatModel, split_loss: SplitLoss, job: RangeJob
+) -> Iterator[tuple[RecordedPath, int, int, Update]]:
     """Go through the steps of a range; neighbours share their end point."""
-    start, iteration = None, 0
-    for point in run.walk(job.first, job.last, model.names):
-        model.check_buffers(point.weights, point.iteration)
+    tracker = UpdateTracker(model.layout, run.manifest, model.dtype)
+    first = _start_of_walk(run, job.first, tracker)
+    start, before = None, None
+    for point in run.walk(first, job.last, model.names):
         end = EndPoint(split_loss, model.flatten(point.weights))
-        if start is not None:
-            yield RecordedPath(split_loss, start, end), iteration, point.iteration
-        start, iteration = end, point.iteration
+        after = replace(point, weights={})
+        if start is not None and before is not None:
+            path = RecordedPath(split_loss, start, end)
+            if before.iteration >= job.first:
+                carries = tracker.take(start.weights, path.step, before, after)
+                yield path, before.iteration, after.iteration, Update(carries, tracker.buffer)
+            tracker.follow(start.weights, path.step, before, after)
+        if point.iteration >= job.first:
+            model.check_buffers(point.weights, point.iteration)
+        start, before = end, after
+
+
+def _start_of_walk(run: Run, first: int, tracker: UpdateTracker) -> int:
+    """Find the point from which on steps are followed, so that the momentum is known at the start of a range."""
+    place = max(0, int(np.searchsorted(run.iterations, first)) - tracker.steps_before)
+    if place == 0 and run.manifest.optimizer.fresh and run.iterations[0] == 0:
+        tracker.begin()
+    return int(run.iterations[place])

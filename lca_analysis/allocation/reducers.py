@@ -10,6 +10,7 @@ from lca_analysis.allocation.evaluator import SplitLoss
 from lca_analysis.allocation.iteration_rows import Allocated, iteration_rows
 from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.options import ComputeOptions
+from lca_analysis.allocation.part_rows import Update
 from lca_analysis.allocation.path import NotFiniteError, RecordedPath
 from lca_analysis.allocation.rows import (
     ALL_CLASSES,
@@ -54,7 +55,7 @@ class RangeReducers:
         self.accumulators = Accumulators.zeros(self._layout)
         self._parts: dict[str, list[Columns]] = {}
 
-    def take(self, path: RecordedPath, iteration: int, iteration_next: int, is_first: bool) -> None:
+    def take(self, path: RecordedPath, iteration: int, iteration_next: int, update: Update, is_first: bool) -> None:
         """Allocate one step."""
         before = self._split_loss.evaluations
         started = path.start.has_gradient
@@ -71,7 +72,7 @@ class RangeReducers:
             self._take_nonfinite(iteration)
             allocated = None
         else:
-            allocated = self._take_finite(path, integral, iteration, iteration_next)
+            allocated = self._take_finite(path, integral, update, iteration, iteration_next)
         rows = iteration_rows(path, allocated, self._tolerance, self._split_loss.class_sizes)
         keys = {"iteration": iteration, "iteration_next": iteration_next, "rule": self._scheme.name}
         evaluations = [used, *[0] * len(self._split_loss.class_sizes)]
@@ -83,7 +84,7 @@ class RangeReducers:
         return {table: join(rows) for table, rows in self._parts.items()}
 
     def _take_finite(
-        self, path: RecordedPath, integral: PathIntegral, iteration: int, iteration_next: int
+        self, path: RecordedPath, integral: PathIntegral, update: Update, iteration: int, iteration_next: int
     ) -> list[Allocated]:
         """Reduce an allocated step; gives what the whole and each class was allocated."""
         fine, coarse = _stacked(integral.path_gradient), integral.coarse
@@ -91,7 +92,7 @@ class RangeReducers:
         for view, gradient in enumerate(fine):
             error = None if coarse is None else path.step * (gradient - _stacked(coarse)[view])
             lca = path.step * gradient
-            step = AllocatedStep(iteration, iteration_next, path.start.weights, path.step, gradient, lca, error)
+            step = AllocatedStep(iteration, iteration_next, path.start.weights, path.step, gradient, lca, error, update)
             found.append(self._take_view(step, view - 1))
         return found
 

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from lca_analysis.allocation.layout import Layout, Place
+from lca_analysis.allocation.part_rows import NO_PARTS
 from lca_analysis.allocation.step import AllocatedStep
 
 Columns = dict[str, Any]
@@ -16,7 +17,7 @@ SAMPLE = 200  # parameters of a tensor that `series` keeps; all of a smaller one
 
 def tensor_rows(layout: Layout, step: AllocatedStep, label: int = ALL_CLASSES) -> Columns:
     """Reduce a step, as far as the loss of one class or of all goes, to a row per tensor of the `layers` table."""
-    rows = [_tensor_row(place, step) for place in layout.places]
+    rows = [_tensor_row(number, place, step) for number, place in enumerate(layout.places)]
     columns: Columns = {name: [row[name] for row in rows] for name in rows[0]}
     return {"iteration": step.iteration, "class": label, **columns}
 
@@ -32,10 +33,11 @@ def null_tensor_rows(layout: Layout, iteration: int, label: int = ALL_CLASSES) -
         **dict.fromkeys(("lca", "lca_helping", "lca_hurting", "step_norm2", "gradient_norm2"), np.nan),
         **dict.fromkeys(("n_helping", "n_hurting", "n_zero"), 0),
         "error_estimate": np.nan,
+        **NO_PARTS,
     }
 
 
-def _tensor_row(place: Place, step: AllocatedStep) -> dict[str, Any]:
+def _tensor_row(number: int, place: Place, step: AllocatedStep) -> dict[str, Any]:
     """Reduce one tensor; sums are taken in float64."""
     lca = step.lca[place.slice]
     helping, hurting = _sum(lca.clamp(max=0)), _sum(lca.clamp(min=0))
@@ -53,6 +55,7 @@ def _tensor_row(place: Place, step: AllocatedStep) -> dict[str, Any]:
         "step_norm2": _sum(step.step[place.slice].double().square()),
         "gradient_norm2": _sum(step.path_gradient[place.slice].double().square()),
         "error_estimate": np.nan if step.error is None else abs(_sum(step.error[place.slice])),
+        **step.update.parts(number, place, step.weights, step.path_gradient, helping + hurting),
     }
 
 

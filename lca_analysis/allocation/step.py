@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
+from lca_analysis.allocation.part_rows import Update
+
 
 @dataclass(frozen=True)
 class AllocatedStep:
@@ -23,6 +25,8 @@ class AllocatedStep:
         A = Δ ḡ (Lan et al. 2019, eq. 4 with the integral kept); negative where a parameter helped.
     error : Tensor[K] or None, loss units
         Δ (ḡ − ḡ of the next coarser estimate): what the last refinement changed.
+    update : Update
+        How the optimizer made it.
     """
 
     iteration: int
@@ -32,3 +36,4 @@ class AllocatedStep:
     path_gradient: torch.Tensor
     lca: torch.Tensor
     error: torch.Tensor | None
+    update: Update

@@ -66,7 +66,9 @@ def describe_optimizer(optimizer: torch.optim.Optimizer | None, model: nn.Module
         return OptimizerInfo()
     memberships = Memberships(model)
     members = [memberships.of(group) for group in optimizer.param_groups]
-    return OptimizerInfo(type(optimizer).__name__, as_numbers(hyperparameters(optimizer)), members)
+    return OptimizerInfo(
+        type(optimizer).__name__, as_numbers(hyperparameters(optimizer)), members, fresh=not optimizer.state
+    )
 
 
 def _is_part(tensor: torch.Tensor) -> bool:

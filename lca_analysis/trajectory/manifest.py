@@ -77,11 +77,24 @@ class ProblemReference(msgspec.Struct, frozen=True):
 
 
 class OptimizerInfo(msgspec.Struct, frozen=True):
-    """The optimizer at the start: class name ("" for none), groups of hyper-parameters, tensors per group."""
+    """The optimizer at the start.
+
+    Attributes
+    ----------
+    name : str
+        Its class; "" for none.
+    groups : list of dict
+        Hyper-parameters of each group.
+    members : list of list of str
+        Tensors of each group.
+    fresh : bool
+        Whether it had no state yet: its momentum is zero in the first step.
+    """
 
     name: str = ""
     groups: list[dict[str, Any]] = []
     members: list[list[str]] = []
+    fresh: bool = False
 
 
 class RecordingPolicy(msgspec.Struct, frozen=True):

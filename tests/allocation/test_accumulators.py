@@ -14,6 +14,7 @@ from torch import nn
 from lca_analysis.allocation.accumulators import Accumulators
 from lca_analysis.allocation.histogram import SLAB, WIDTH, add_to_histogram, columns_of
 from lca_analysis.allocation.layout import lay_out_parameters
+from lca_analysis.allocation.part_rows import Update
 from lca_analysis.allocation.step import AllocatedStep
 from lca_analysis.errors import CorruptError
 from lca_analysis.recording.tensors import describe_tensors
@@ -22,6 +23,7 @@ from lca_analysis.store import BINS, bin_numbers
 MODEL = nn.Sequential(nn.Linear(1, 2), nn.Linear(1, 1))
 LAYOUT = lay_out_parameters(describe_tensors(MODEL), [MODEL[0], MODEL[0], MODEL[1], MODEL[1]])
 SIZE = 6
+NO_UPDATE = Update([], torch.empty(0))
 VALUES = st.sampled_from([-1.5, -1e-3, 0.0, -0.0, 2e-5, 0.7])
 
 
@@ -29,7 +31,7 @@ def make_steps(steps, gradients):
     """Give allocated steps of rows of Δ and ḡ."""
     made = []
     for number, (step, gradient) in enumerate(zip(torch.tensor(steps), torch.tensor(gradients), strict=True)):
-        made.append(AllocatedStep(number, number + 1, step, step, gradient, step * gradient, None))
+        made.append(AllocatedStep(number, number + 1, step, step, gradient, step * gradient, None, NO_UPDATE))
     return made
 
 

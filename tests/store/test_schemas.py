@@ -26,7 +26,7 @@ CONTRACT = {
     "allocated d~, residual d~, error_estimate d?, rule s, pieces i, gradient_evaluations i, status s",
     "layers": "iteration l, class i, layer s, tensor s, kind s, lca d~, lca_helping d~, lca_hurting d~, n_helping l, "
     "n_hurting l, n_zero l, step_norm2 d~, gradient_norm2 d~, error_estimate d?, lca_momentum d?, lca_decay d?, "
-    "lca_gradient d?",
+    "lca_gradient d?, parts_reason s?",
     "units": "iteration l, layer s, unit i, lca d~",
     "parameters": "tensor s, index l, lca d~, lca_helping d~, lca_hurting d~, n_helping i, n_hurting i, "
     "step_flips i, gradient_flips i",
