@@ -40,10 +40,14 @@ def to_safetensors(run, folder):
 
 
 def tables(store, run, problem, **options):
-    """Compute a run and read what depends on its weights, without the names."""
+    """Compute a run and read what depends on its weights: not the parts, for want of hyper-parameters."""
     compute(run.path, store, problem, workers=1, progress=False, **options)
     opened = open_store(store)
-    return {table: opened.table(table, run=run.name) for table in TABLES}
+    found = {table: opened.table(table, run=run.name) for table in TABLES}
+    reasons = found["layers"].pop("parts_reason")
+    assert (run.manifest.source is not None) == bool(reasons.str.contains("no hyper-parameters").all())
+    found["layers"] = found["layers"].drop(columns=["lca_momentum", "lca_decay", "lca_gradient"])
+    return found
 
 
 def check_equal(found, expected, drop):
