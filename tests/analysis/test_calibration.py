@@ -57,8 +57,7 @@ def test_flip_interval() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_periodicity(case) -> None:  # type: ignore[no-untyped-def]
-    low = 0.03 if case.innovation == "normal" else 0.01
-    assert _within(bench.rate(bench.periodicity_rates(case, np.random.default_rng(4), 2000))[0], 2000, low)
+    assert _within(bench.rate(bench.periodicity_rates(case, np.random.default_rng(4), 2000))[0], 2000)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from math import comb
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from lca_analysis.analysis.periodicity import MIN_LENGTH, fisher_p, periodicity
 
@@ -48,3 +49,39 @@ def test_what_cannot_be_tested_is_nan() -> None:
 def test_scale_changes_nothing() -> None:
     series = np.random.default_rng(3).standard_normal((100, 3))
     np.testing.assert_allclose(periodicity(series * 1e-15).p, periodicity(series).p, rtol=1e-9)
+
+
+def _resonance(modulus: float, length: int, count: int) -> np.ndarray:
+    """AR(2) noise whose spectrum has a hump at a period of 12: no oscillation."""
+    noise = np.random.default_rng(4).standard_normal((length + 300, count))
+    return lfilter([1], [1, -2 * modulus * np.cos(2 * np.pi / 12), modulus**2], noise, axis=0)[300:]
+
+
+@pytest.mark.parametrize(("modulus", "length"), [(0.7, 500), (0.9, 500), (0.95, 500), (0.9, 1000)])
+def test_hump_of_the_spectrum_is_no_period(modulus: float, length: int) -> None:
+    assert (periodicity(_resonance(modulus, length, 300)).p <= 0.05).mean() < 0.09
+
+
+def test_line_on_a_hump_is_found() -> None:
+    noise = _resonance(0.9, 1000, 50)
+    wave = np.sin(2 * np.pi * np.arange(1000)[:, None] / 12.3)
+    assert (periodicity(noise / noise.std(0) + 1.5 * wave).p <= 0.01).mean() > 0.9
+
+
+def test_outliers_do_not_hide_a_period() -> None:
+    rng = np.random.default_rng(5)
+    wave = np.sin(2 * np.pi * np.arange(500)[:, None] / 9.7)
+    series = wave + 0.5 * rng.standard_t(1.5, (500, 100))
+    assert (periodicity(series).p <= 0.001).mean() > 0.9
+
+
+def test_rare_spikes_are_no_period() -> None:
+    series = np.zeros((300, 1))
+    series[[20, 21, 150, 260], 0] = [1.0, -2.0, 3.0, 1.0]
+    assert periodicity(series).p[0] > 0.01
+
+
+def test_sinusoid_of_a_third_of_the_noise_is_found() -> None:
+    rng = np.random.default_rng(6)
+    wave = np.sin(2 * np.pi * np.arange(1000)[:, None] / 12.3 + rng.uniform(0, 6, 200)) / 3
+    assert (periodicity(rng.standard_normal((1000, 200)) + wave).p <= 0.05).mean() > 0.9
