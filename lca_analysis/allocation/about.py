@@ -6,7 +6,7 @@ from typing import Any
 
 from lca_analysis.allocation.layout import Layout
 from lca_analysis.store import Store
-from lca_analysis.trajectory import Manifest, Run
+from lca_analysis.trajectory import Manifest, Run, describe
 
 RUN_TABLES = ("layers_index", "parameters_index", "runs")
 
@@ -32,7 +32,7 @@ def write_run_tables(run: Run, layout: Layout, store: Store, name: str) -> None:
 
 def _run(run: Run, layout: Layout) -> dict[str, Any]:
     """Describe the run in one row."""
-    manifest = run.manifest
+    manifest, facts = run.manifest, describe(run)
     group: dict[str, Any] = manifest.optimizer.groups[0] if manifest.optimizer.groups else {}
     momentum = group.get("momentum", (group.get("betas") or [None])[0])
     parameters = [place.tensor.size for place in layout.places if place.tensor.role == "parameter"]
@@ -52,8 +52,12 @@ def _run(run: Run, layout: Layout) -> dict[str, Any]:
         "group": [manifest.tags.get("group")],
         "tags": [_json(manifest.tags)],
         "lossless": [manifest.recording.lossless],
+        "error_fraction": [manifest.recording.error_fraction],
         "preset": [manifest.recording.preset],
         "every": [manifest.recording.every],
+        "longest_step": [facts["longest_step"]],
+        "source": [facts["source"]],
+        "cautions": [_json(facts["cautions"])],
         "complete": [run.complete],
         "created": [manifest.created],
         "versions": [_json(manifest.versions)],

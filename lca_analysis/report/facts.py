@@ -63,11 +63,7 @@ def tiles(sources: Sources) -> list[Fact]:
 def notes(sources: Sources) -> list[str]:
     """Say what a reader must know before the findings."""
     run, found = _run(sources), []
-    if not run["lossless"]:
-        found.append(
-            "The weights of this run were recorded with a bounded error, not exactly. Percentages of helping can be "
-            "off by whole points."
-        )
+    found += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in _cautions(run)]
     if not run["complete"]:
         found.append("The recording of this run was not closed in order; this is what it holds up to its last point.")
     for split in sources.splits:
@@ -88,10 +84,10 @@ def notes(sources: Sources) -> list[str]:
 def facts(sources: Sources) -> list[Fact]:
     """Give what one needs to compute the page again."""
     run = _run(sources)
-    recording = "exact to the bit" if run["lossless"] else "with a bounded error"
     found = [
         Fact("problem", f"{run['problem']} {_json(run['arguments'])}".strip()),
-        Fact("recording", f"{recording}; every {number(run['every'])} iterations; preset {run['preset']}"),
+        Fact("recording", _recording(run)),
+        *(Fact("what the recording does to the statistics", sentence) for sentence in _cautions(run)),
         Fact("recorded", f"{run['created']}; run {run['run_id']}"),
         Fact("seed of the training", number(run["seed"])),
         Fact("recorded with", _json(run["versions"]) or NONE),
@@ -99,6 +95,25 @@ def facts(sources: Sources) -> list[Fact]:
     for split in sources.splits:
         found += _computed(sources, split)
     return found
+
+
+def _recording(run: "pd.Series[Any]") -> str:
+    """Say how exact the recorded weights are, how far apart, and where they come from."""
+    fraction, longest, source = (run.get(name) for name in ("error_fraction", "longest_step", "source"))
+    exact = "exact to the bit" if run["lossless"] else "with a bounded error"
+    if not run["lossless"] and not pd.isna(fraction):
+        exact += f" of {fraction:.3g} of each weight's running mean step"
+    every = "every iteration" if run["every"] == 1 else f"every {number(run['every'])} iterations"
+    apart = "" if pd.isna(longest) or longest <= run["every"] else f", up to {number(longest)} apart"
+    imported = "" if pd.isna(source) else f"; imported from {source}"
+    return f"{exact}; {every}{apart}; preset {run['preset']}{imported}"
+
+
+def _cautions(run: "pd.Series[Any]") -> list[str]:
+    """Read what the recording or the import does to the statistics; stores of before say only whether it is lossy."""
+    if not pd.isna(run.get("cautions")):
+        return [str(sentence) for sentence in json.loads(run["cautions"])]
+    return [] if run["lossless"] else ["the weights of this run were recorded with a bounded error, not exactly"]
 
 
 def _computed(sources: Sources, split: str) -> list[Fact]:

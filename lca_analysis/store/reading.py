@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from lca_analysis.errors import ArgumentError, CorruptError, FormatError
-from lca_analysis.store.schema import SCHEMA_VERSION, TableSchema
+from lca_analysis.store.schema import SCHEMA_VERSION, TableSchema, is_optional
 
 
 @contextmanager
@@ -56,11 +56,22 @@ def read_part(file: Path, table: TableSchema, columns: list[str], condition: pc.
     """
     with readable(file) as opened:
         _check_schema(file, table, opened.schema_arrow)
+        if set(table.schema.names) - set(opened.schema_arrow.names):
+            rows = _with_missing(opened.read(), table)
+            return (rows if condition is None else rows.filter(condition)).select(columns)
         if condition is None:
             return opened.read(columns)
         return pq.read_table(
             file, columns=columns, filters=condition, partitioning=None, page_checksum_verification=True
         )
+
+
+def _with_missing(rows: pa.Table, table: TableSchema) -> pa.Table:
+    """Add the optional columns that a part of an earlier version does not have, as nulls."""
+    for field in table.schema:
+        if field.name not in rows.column_names and is_optional(field):
+            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows
 
 
 def _check_schema(file: Path, table: TableSchema, found: pa.Schema) -> None:

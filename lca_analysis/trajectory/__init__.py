@@ -1,5 +1,6 @@
 """The run on disk: manifest, delta codec, segments, and reading at any iteration."""
 
+from lca_analysis.trajectory.cautions import cautions
 from lca_analysis.trajectory.codec import PRESETS
 from lca_analysis.trajectory.decoding import Point
 from lca_analysis.trajectory.importing import import_hdf5
@@ -33,6 +34,7 @@ __all__ = [
     "TensorInfo",
     "VerificationReport",
     "bfloat16_to_float32",
+    "cautions",
     "describe",
     "float32_to_bfloat16",
     "import_hdf5",

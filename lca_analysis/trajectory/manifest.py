@@ -190,7 +190,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def layout_checksum(self) -> int:
         """CRC-32 of run id, tensor table and error fraction; keyframes repeat it to tie segments to their run."""
-        return zlib.crc32(msgspec.json.encode([self.run_id, self.tensors, self.recording.error_fraction]))
+        return zlib.crc32(msgspec.json.encode([self.run_id, self.tensors, float(self.recording.error_fraction)]))
 
 
 class _Head(msgspec.Struct):

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from lca_analysis.trajectory.cautions import cautions
 from lca_analysis.trajectory.run import Run
 
 
@@ -55,6 +56,6 @@ def describe(run: Run) -> dict[str, Any]:
         "seeds": manifest.seeds,
         "tags": manifest.tags,
         "source": f"{manifest.source.name} ({manifest.source.format})" if manifest.source else None,
-        "cautions": manifest.source.cautions if manifest.source else [],
+        "cautions": cautions(run),
         "versions": manifest.versions,
     }

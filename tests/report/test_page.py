@@ -1,5 +1,6 @@
 """The pages: whole, safe, self-contained, and the same every time."""
 
+import json
 import re
 from functools import cache
 from html.parser import HTMLParser
@@ -226,11 +227,17 @@ def test_what_is_missing_or_doubtful_is_said(tmp_path, monkeypatch):
     store = made_up.write_store(tmp_path / "store", 3)
     store.remove("run", tables=["results_spectra", "units"])
     row = store.table("runs", run="run").drop(columns="run").assign(lossless=False, complete=False)
+    said = ["checkpoints are <far> apart", "recorded with a bounded error: 0.08 points at worst"]
+    row = row.assign(error_fraction=0.0625, longest_step=50, source="theirs (torch)", cautions=json.dumps(said))
     store.write_part("runs", row, "run")
     [path] = report(store, tmp_path / "out", progress=False)
     words = Page(path.read_text(encoding="utf-8")).words
     assert "No figure: there is no table results_spectra for the train split" in words
     assert "No figure: there is no table units for the train split" in words
     assert not (path.parent / "figures" / "spectra.svg").exists()
-    assert "recorded with a bounded error" in words
+    for sentence in said:
+        assert f"{sentence[0].upper()}{sentence[1:]}." in words  # before the findings
+        assert f"what the recording does to the statistics {sentence}" in " ".join(words.split())  # how it was computed
+    recording = "with a bounded error of 0.0625 of each weight's running mean step; every iteration, up to 50 apart"
+    assert f"{recording}; preset small; imported from theirs (torch)" in words
     assert "was not closed in order" in words

@@ -207,6 +207,21 @@ def test_missing_whole_numbers_stay_whole(store):
     assert frame.lossless.dtype == frame.complete.dtype == bool
 
 
+def test_a_part_of_a_version_without_an_optional_column_is_read_with_nulls(store):
+    text = ("run_id", "path", "problem", "arguments", "optimizer", "tags", "preset", "created", "versions")
+    row = dict.fromkeys(text, "") | dict.fromkeys(("parameters", "tensors", "iterations", "every"), 1)
+    row |= {"lossless": True, "complete": True}
+    store.write_part("runs", row | {"error_fraction": 0.5}, "new")
+    store.write_part("runs", row, "old")
+    [file] = [file for values, file in store.files("runs") if values["run"] == "old"]
+    old = pq.read_table(file, partitioning=None).drop_columns(["error_fraction", "longest_step", "source", "cautions"])
+    pq.write_table(old, file)
+    assert store.table("runs", run="old").columns.tolist() == store.table("runs", run="new").columns.tolist()
+    assert store.table("runs").set_index("run")["error_fraction"].fillna(-1).to_dict() == {"new": 0.5, "old": -1}
+    assert store.table("runs", columns=["every"], run="old", lossless=True)["every"].tolist() == [1]
+    assert store.table("runs", columns=["run"], run="old", error_fraction=0.5).empty
+
+
 def test_lists_come_back(store):
     values = [np.array([1.5, 2.5], np.float32), np.array([-1.0], np.float32), None]
     store.write_part("elements", {"iteration": 0, "tensor": ["a", "b", "c"], "lca": values}, "r", "train")

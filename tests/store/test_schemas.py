@@ -16,8 +16,8 @@ COMMON = (
 )
 CONTRACT = {
     "runs": "run_id s, path s, problem s, arguments s, parameters l, tensors l, iterations l, optimizer s, "
-    "learning_rate d?, momentum d?, weight_decay d?, seed l?, group s?, tags s, lossless b, preset s, every l, "
-    "complete b, created s, versions s",
+    "learning_rate d?, momentum d?, weight_decay d?, seed l?, group s?, tags s, lossless b, error_fraction d?, "
+    "preset s, every l, longest_step l?, source s?, cautions s?, complete b, created s, versions s",
     "computations": "rule s, tolerance d, max_pieces l, normalization s, batch_size l, examples l, fingerprint s, "
     "dtype s, sample_seed l, range_length l, classes l?, iterations l, torch_version s, package_version s",
     "layers_index": "layer s, depth l, kind s, tensors l, parameters l, units l",

@@ -25,13 +25,13 @@ def half_precision(tensors: Sequence[TensorInfo]) -> list[str]:
     ]
 
 
-def gaps(iterations: Sequence[int]) -> list[str]:
-    """Warn of points that are more than one iteration apart."""
+def gaps(iterations: Sequence[int], points: str = "checkpoints") -> list[str]:
+    """Warn of points, called by the given name, that are more than one iteration apart."""
     widest = int(np.diff(iterations).max(initial=1))
     if widest == 1:
         return []
     return [
-        f"checkpoints are up to {widest:,} iterations apart: the loss change is allocated along straight lines between "
+        f"{points} are up to {widest:,} iterations apart: the loss change is allocated along straight lines between "
         f"them, not along the path of training, so {_SPOILT} are those of the stretches, not of iterations; totals "
         "still add up to the loss change"
     ]
