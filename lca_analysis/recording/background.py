@@ -32,19 +32,18 @@ class BackgroundWriter:
     There are `points` buffers, each made when it is first needed: of the points in them, the thread encodes one and
     the others wait. A training loop that is faster than the encoder waits for a buffer, so memory is bounded. When
     writing fails, the thread drops what follows, and the next call warns once, or raises with ``on_error="raise"``.
-    `last` is the last iteration that the run holds already, -1 for none.
     """
 
-    def __init__(self, writer: RunWriter, copier: Copier, on_error: str, points: int, last: int) -> None:
+    def __init__(self, writer: RunWriter, copier: Copier, on_error: str, points: int) -> None:
         self._writer = writer
         self._copier = copier
         self._raise = on_error == "raise"
         self._unmade = points
         self._free: queue.SimpleQueue[PointBuffer] = queue.SimpleQueue()
-        self._ready: queue.SimpleQueue[Point | None] = queue.SimpleQueue()
+        self._ready: queue.SimpleQueue[Point | threading.Event | None] = queue.SimpleQueue()
         self._error: BaseException | None = None
         self._told = False
-        self._iteration = last
+        self._iteration = -1 if writer.iteration is None else writer.iteration
         self._thread = threading.Thread(target=self._work, name="lca-recorder", daemon=True)
         self._thread.start()
         atexit.register(self.close, complete=False)  # a loop without a with-block may end with the interpreter
@@ -69,6 +68,14 @@ class BackgroundWriter:
         """Queue a point in a buffer that was given."""
         self._ready.put(point)
 
+    def flush(self) -> None:
+        """Wait until what is queued is written."""
+        reached = threading.Event()
+        self._ready.put(reached)
+        while not self._report() and not reached.wait(_LOOK):
+            self._look_after_thread()
+        self._report()
+
     def close(self, complete: bool) -> None:
         """Write what is queued, and end the run."""
         atexit.unregister(self.close)
@@ -85,6 +92,9 @@ class BackgroundWriter:
     def _work(self) -> None:
         """Write points until None comes; after a failure only give buffers back, so that nobody waits."""
         while (point := self._ready.get()) is not None:
+            if isinstance(point, threading.Event):
+                point.set()
+                continue
             if self._error is None:
                 self._write(point)
             self._free.put(point.buffer)

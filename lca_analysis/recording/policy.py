@@ -1,12 +1,31 @@
 """Which iterations are recorded."""
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import SupportsIndex
 
 from lca_analysis.errors import ArgumentError
 from lca_analysis.trajectory import RecordingPolicy
 from lca_analysis.trajectory.manifest import are_windows
+
+
+def make_policy(
+    every: int, windows: Sequence[tuple[int, int]], error_fraction: float, preset: str, segment_length: int
+) -> RecordingPolicy:
+    """Check when and how to record."""
+    every = whole("every", every)
+    if every < 1:
+        raise ArgumentError(f"every must be 1 or more, not {every}")
+    if not isinstance(error_fraction, int | float) or not 0 <= error_fraction <= 1:
+        raise ArgumentError(f"error_fraction must be a number from 0 (lossless) to 1, not {error_fraction!r}")
+    return RecordingPolicy(
+        every=every,
+        preset=preset,
+        lossless=error_fraction == 0,
+        segment_length=segment_length,
+        error_fraction=float(error_fraction),
+        windows=checked_windows(windows, every),
+    )
 
 
 def is_due(policy: RecordingPolicy, iteration: int) -> bool:

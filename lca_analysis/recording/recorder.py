@@ -13,11 +13,12 @@ from lca_analysis.recording.background import BackgroundWriter, Point
 from lca_analysis.recording.copying import Copier
 from lca_analysis.recording.description import HasReference, RecorderOptions, make_manifest, problem_reference
 from lca_analysis.recording.hyperparameters import Groups, Memberships, hyperparameters, unwrap_optimizer
-from lca_analysis.recording.policy import checked_windows, is_due, whole
+from lca_analysis.recording.policy import is_due, make_policy, whole
+from lca_analysis.recording.resuming import holds_run, resume_run
 from lca_analysis.recording.scaling import ScalerWatch
 from lca_analysis.recording.slots import TensorSlots
 from lca_analysis.recording.tensors import unwrap
-from lca_analysis.trajectory import ProblemReference, RecordingPolicy, RunWriter
+from lca_analysis.trajectory import ProblemReference, RunWriter
 
 SKIPPED = "skipped"  # the number logged with a point whose step was not made
 
@@ -33,7 +34,7 @@ class Recorder:
     Parameters
     ----------
     path : str or path-like
-        Folder for the run; new, or empty.
+        Folder for the run; new or empty, unless `overwrite` or `resume` is set.
     model : torch.nn.Module
         The model in training. Compiled and data-parallel models are recorded under the names of the model inside.
     optimizer : torch.optim.Optimizer, optional
@@ -55,6 +56,13 @@ class Recorder:
         "small" for the smallest run, "fast" for the least work.
     overwrite : bool
         Replace an earlier run in this folder.
+    resume : bool
+        Go on with the run in this folder, as a training does that was stopped and reads its checkpoint. The model must
+        hold the weights of the run at that iteration, to the bit, when recording starts. Where there is no run, a new
+        one starts, so that a script needs no branch. A run that goes on keeps its name, seeds, tags and versions.
+    iteration : int, optional
+        How many steps the model has behind it when recording starts: with `resume`, what the run holds of later ones
+        is dropped, since the checkpoint is older. By default 0, and with `resume` the run's last recorded iteration.
     options : RecorderOptions, optional
         What is rarely set.
 
@@ -62,6 +70,13 @@ class Recorder:
     ------
     ArgumentError
         The folder is in use, or an argument cannot be used.
+    MismatchError
+        The run to go on with is of another training, or the weights are not those that it holds.
+
+    Warns
+    -----
+    UserWarning
+        The run to go on with has no point at this iteration, or none that is exact, to compare the weights with.
     """
 
     def __init__(
@@ -77,6 +92,8 @@ class Recorder:
         error_fraction: float = 0.0,
         preset: str = "small",
         overwrite: bool = False,
+        resume: bool = False,
+        iteration: int | None = None,
         options: RecorderOptions | None = None,
     ) -> None:
         self.path = path
@@ -87,9 +104,11 @@ class Recorder:
         self._options.check()
         if scaler is not None and optimizer is None:
             raise ArgumentError("a scaler is followed together with the optimizer whose steps it makes: pass both")
-        policy = _policy(every, windows, error_fraction, preset, self._options.segment_length)
+        self._first = _checked_start(overwrite, resume, iteration)
+        policy = make_policy(every, windows, error_fraction, preset, self._options.segment_length)
         self._manifest = make_manifest(self._model, self._optimizer, problem_reference(problem), policy, self._options)
         self._overwrite = overwrite
+        self._resume = resume
         self._recording = False
         self._writer: BackgroundWriter | None = None
         self._hooks: list[Any] = []
@@ -99,18 +118,19 @@ class Recorder:
 
     @property
     def iteration(self) -> int:
-        """How many steps have been made."""
+        """How many steps have been made, those before a resumed recording included."""
         return self._iteration
 
     def start(self) -> "Recorder":
-        """Make the folder, record the weights as they are, and follow the optimizer; `with` calls it."""
+        """Make or open the folder, record the weights as they are, and follow the optimizer; `with` calls it."""
         if self._recording:
             raise ArgumentError(f"the Recorder of {self.path} is already recording")
-        if _is_writing_process():
-            self._open()
+        self._iteration = self._first or 0
+        last = self._open() if _is_writing_process() else None
         self._recording = True
         self._read_groups()
-        self._put()
+        if last != self._iteration:
+            self._put()
         if self._optimizer is not None:
             self._hooks = [
                 self._optimizer.register_step_pre_hook(self._before_step),
@@ -146,6 +166,14 @@ class Recorder:
         self._read_groups()
         self.record()
 
+    def flush(self) -> None:
+        """Wait until all points up to now are written; then a checkpoint that is saved next has its point in the run.
+
+        A process that is killed loses what waits for the encoder, but nothing that was flushed.
+        """
+        if self._writer is not None:
+            self._writer.flush()
+
     def close(self, complete: bool = True) -> None:
         """Write what is under way and end the run; leaving the with-block calls it.
 
@@ -172,16 +200,21 @@ class Recorder:
         """Stop recording; the run counts as complete when no exception ended the block."""
         self.close(complete=kind is None)
 
-    def _open(self) -> None:
-        """Make the folder, and all that points go through."""
+    def _open(self) -> int | None:
+        """Make or open the folder, and all that points go through; gives the last iteration that it holds."""
         names = [tensor.name for tensor in self._manifest.tensors]
-        self._slots = TensorSlots(self._model, names)
+        tensors = TensorSlots(self._model, names).tensors()
+        if self._resume and holds_run(self.path):
+            named = dict(zip(names, tensors, strict=True))
+            writer, self._iteration = resume_run(self.path, self._manifest, named, self._first)
+        else:
+            writer = RunWriter.create(self.path, self._manifest, self._overwrite)
+        self._manifest = writer.manifest
+        self._slots = TensorSlots(self._model, [tensor.name for tensor in self._manifest.tensors])
         self._memberships = Memberships(self._model)
-        self._copier = Copier(names, self._slots.tensors())
-        writer = RunWriter.create(self.path, self._manifest, self._overwrite)
-        self._writer = BackgroundWriter(
-            writer, self._copier, self._options.on_error, self._options.queue_points + 1, last=-1
-        )
+        self._copier = Copier([tensor.name for tensor in self._manifest.tensors], self._slots.tensors())
+        self._writer = BackgroundWriter(writer, self._copier, self._options.on_error, self._options.queue_points + 1)
+        return writer.iteration
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         """Read the hyper-parameters that the step is about to use."""
@@ -215,26 +248,21 @@ class Recorder:
         self._scalars = {}
 
 
-def _policy(
-    every: int, windows: Sequence[tuple[int, int]], error_fraction: float, preset: str, segment_length: int
-) -> RecordingPolicy:
-    """Check when and how to record."""
-    every = whole("every", every)
-    if every < 1:
-        raise ArgumentError(f"every must be 1 or more, not {every}")
-    if not isinstance(error_fraction, int | float) or not 0 <= error_fraction <= 1:
-        raise ArgumentError(f"error_fraction must be a number from 0 (lossless) to 1, not {error_fraction!r}")
-    return RecordingPolicy(
-        every=every,
-        preset=preset,
-        lossless=error_fraction == 0,
-        segment_length=segment_length,
-        error_fraction=float(error_fraction),
-        windows=checked_windows(windows, every),
-    )
-
-
 def _is_writing_process() -> bool:
     """Whether this process writes: the only one, or rank 0 of a distributed training."""
     distributed = torch.distributed
     return not (distributed.is_available() and distributed.is_initialized()) or distributed.get_rank() == 0
+
+
+def _checked_start(overwrite: bool, resume: bool, iteration: int | None) -> int | None:
+    """Check where recording starts."""
+    if overwrite and resume:
+        raise ArgumentError("overwrite=True replaces the run that resume=True would go on with: choose one")
+    if iteration is None:
+        distributed = torch.distributed
+        if resume and distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
+            raise ArgumentError("resume=True in several processes needs iteration=: only the first one reads the run")
+        return None
+    if whole("iteration", iteration) < 0:
+        raise ArgumentError(f"iteration must be 0 or more, not {iteration}")
+    return whole("iteration", iteration)
