@@ -53,7 +53,12 @@ class FrameEntry:
     @property
     def end(self) -> int:
         """Offset of the first byte behind the frame."""
-        return self.offset + _PREFIX.size + self.header_length + self.payload_length + _COMMIT.size
+        return self.offset + self.length
+
+    @property
+    def length(self) -> int:
+        """Bytes of the whole frame."""
+        return _PREFIX.size + self.header_length + self.payload_length + _COMMIT.size
 
 
 def pack_frame(header: FrameHeader, payload: list[bytes]) -> bytes:

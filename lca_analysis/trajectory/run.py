@@ -68,7 +68,7 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
     segments, problems = scan_run(fs, f"{root}/{SEGMENT_FOLDER}", manifest)
     if problems:
         raise problems[0]
-    return Run(shown, fs, manifest, segments)
+    return Run(shown, fs, root, manifest, segments)
 
 
 def open_manifest(path: str | os.PathLike[str]) -> tuple[str, Any, str, Manifest]:
@@ -103,13 +103,14 @@ class Run:
         Whether the recorder closed the run; False after a killed or failed training.
     """
 
-    def __init__(self, path: str, fs: Any, manifest: Manifest, segments: list[Segment]) -> None:
+    def __init__(self, path: str, fs: Any, root: str, manifest: Manifest, segments: list[Segment]) -> None:
         self.path = path
         self.manifest = manifest
         self.segments = segments
         self.complete = bool(segments) and segments[-1].ended
         self.iterations = np.concatenate([np.empty(0, np.int64), *(segment.iterations for segment in segments)])
         self._fs = fs
+        self._root = root
 
     def __repr__(self) -> str:
         """Show where it is and how far it got."""
@@ -244,6 +245,10 @@ class Run:
             name: (np.array([t for t, _ in rows], np.int64), np.array([v for _, v in rows], np.float64))
             for name, rows in found.items()
         }
+
+    def folder_bytes(self) -> int:
+        """Bytes of run.json and all segments."""
+        return int(self._fs.size(f"{self._root}/{MANIFEST_NAME}")) + sum(segment.bytes for segment in self.segments)
 
     def headers(self, segment: Segment) -> Iterator[FrameHeader]:
         """Read the headers of a segment's points, and no weights."""

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from lca_analysis.errors import CorruptError
@@ -20,6 +21,8 @@ class VerificationReport:
     ----------
     path : str
         The run folder.
+    segments, bytes : int
+        Segments that could be read, and their size.
     points : int
         Points that decoded with all checksums right.
     problems : tuple of str
@@ -29,6 +32,8 @@ class VerificationReport:
     """
 
     path: str
+    segments: int
+    bytes: int
     points: int
     problems: tuple[str, ...]
     notes: tuple[str, ...]
@@ -40,7 +45,11 @@ class VerificationReport:
 
 
 def verify(path: str | os.PathLike[str], progress: bool | None = None) -> VerificationReport:
-    """Read a run from end to end, checking every frame.
+    """Read a run from end to end, checking every checksum and the chain of all deltas.
+
+    Of each segment, the checksums of every prefix, header and frame; of each point, decoded from the keyframe on, the
+    checksum of every block's decoded words, so that what is read is to the bit what was recorded; that every keyframe
+    stands right behind the point before it, and belongs to this run.json; and the end mark.
 
     Parameters
     ----------
@@ -65,13 +74,15 @@ def verify(path: str | os.PathLike[str], progress: bool | None = None) -> Verifi
     segments, damage = scan_run(fs, f"{root}/{SEGMENT_FOLDER}", manifest)
     points, problems = 0, [str(error) for error in damage]
     decoder = SegmentDecoder(manifest, [tensor.name for tensor in manifest.tensors])
-    with track(sum(len(segment.frames) for segment in segments), "verify", "point", progress) as bar:
+    label = f"verify {PurePosixPath(root).name}"
+    with track(sum(len(segment.frames) for segment in segments), label, "point", progress) as bar:
         for segment in segments:
             good, found = _check_segment(fs, decoder, segment, bar)
             points += good
             problems += found
-    notes = _notes(Run(shown, fs, manifest, segments))
-    return VerificationReport(shown, points, tuple(problems), tuple(notes))
+    notes = _notes(Run(shown, fs, root, manifest, segments))
+    size = sum(segment.bytes for segment in segments)
+    return VerificationReport(shown, len(segments), size, points, tuple(problems), tuple(notes))
 
 
 def _check_segment(fs: Any, decoder: SegmentDecoder, segment: Segment, bar: Any) -> tuple[int, list[str]]:
