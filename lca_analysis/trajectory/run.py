@@ -11,7 +11,7 @@ import fsspec
 import numpy as np
 from numpy.typing import NDArray
 
-from lca_analysis.errors import CorruptError, FormatError, NotFoundError
+from lca_analysis.errors import ArgumentError, CorruptError, FormatError, MissingDependencyError, NotFoundError
 from lca_analysis.trajectory.decoding import Point, SegmentDecoder
 from lca_analysis.trajectory.frames import FrameHeader
 from lca_analysis.trajectory.manifest import MANIFEST_NAME, Manifest, TensorInfo, decode_manifest
@@ -42,7 +42,8 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
     Parameters
     ----------
     path : str or path-like
-        The folder, or an fsspec URL of it.
+        The folder, or an fsspec URL of it: of a web server that lists its folders and gives ranges of files, of an
+        object store. Only the segments that are asked for are fetched, in blocks.
 
     Returns
     -------
@@ -57,6 +58,8 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
         It is not a run, or one of a newer format.
     CorruptError
         Something that was committed is damaged; the message names file and iteration.
+    ArgumentError, MissingDependencyError
+        fsspec does not know this kind of URL, or the package that it needs for it is not installed.
 
     Notes
     -----
@@ -74,7 +77,7 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
 def open_manifest(path: str | os.PathLike[str]) -> tuple[str, Any, str, Manifest]:
     """Find a run and read its manifest; gives path, file system, root in it, and manifest."""
     shown = os.fspath(path)
-    fs, root = fsspec.core.url_to_fs(shown)
+    fs, root = _find(shown)
     if not fs.exists(root):
         raise NotFoundError(f"{shown} does not exist; name a run folder")
     if not fs.isdir(root):
@@ -84,6 +87,16 @@ def open_manifest(path: str | os.PathLike[str]) -> tuple[str, Any, str, Manifest
         raise NotFoundError(f"{shown} has no {MANIFEST_NAME}: it is not a run folder")
     manifest = decode_manifest(fs.cat_file(manifest_path), f"{shown}/{MANIFEST_NAME}")
     return shown, fs, root, manifest
+
+
+def _find(shown: str) -> tuple[Any, str]:
+    """Find the file system of a path or URL, and the place in it."""
+    try:
+        return fsspec.core.url_to_fs(shown)
+    except ImportError as error:
+        raise MissingDependencyError(f"{shown}: {error}") from error
+    except ValueError as error:
+        raise ArgumentError(f"{shown}: {error}; name a folder, or a URL that fsspec knows") from error
 
 
 class Run:
