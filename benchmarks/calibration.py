@@ -19,8 +19,9 @@ from lca_analysis.analysis.coincidence import (
     coincidence_test,
     pair_p_values,
     residual_coincidence_test,
-    shared_counts,
+    shared_scores,
 )
+from lca_analysis.analysis.evenness import why_uneven
 from lca_analysis.analysis.flips import flip_interval
 from lca_analysis.analysis.helping import efficiency
 from lca_analysis.analysis.inference import hac_mean
@@ -111,19 +112,22 @@ def coincidence_rates(
         series = case.draw(rng, layers) + float(options.get("common", 0)) * case.draw(rng, 1)
         if options.get("envelope"):
             series = series * np.exp(-3 * np.arange(case.length) / case.length)[:, None]
+        if shifts is None and why_uneven(series) is not None:
+            found.append(np.nan)
+            continue
         if options.get("residual"):
             found.append(residual_coincidence_test(series, rng, shifts, 199).p)
             continue
-        counts = shared_counts([deepest_minima(column) for column in series.T], case.length)
-        found.append(coincidence_test(counts, rng, shifts).p)
+        scores = shared_scores([deepest_minima(column) for column in series.T], case.length)
+        found.append(coincidence_test(scores, rng, shifts).p)
     return np.array(found)
 
 
 def pair_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
     """p-values of one pair of layers."""
     pairs = (case.draw(rng, 2) for _ in range(repeats))
-    counts = (shared_counts([deepest_minima(column) for column in pair.T], case.length) for pair in pairs)
-    return np.array([pair_p_values(count)[0, 1] for count in counts])
+    scores = (shared_scores([deepest_minima(column) for column in pair.T], case.length) for pair in pairs)
+    return np.array([pair_p_values(score)[0] for score in scores])
 
 
 def lag_misses(case: Case, rng: np.random.Generator, repeats: int, momentum: float = 0.8) -> tuple[Reals, Reals]:

@@ -1,12 +1,15 @@
 """A test of whether layers share their moments of learning."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from lca_analysis.analysis.peaks import deepest_minima, residual_series
+from lca_analysis.analysis.peaks import deepest_of_rows, remove_others
 
 Whole = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -20,7 +23,11 @@ RESIDUAL_MONTE_CARLO = 999
 JITTER = 25
 """Greatest shift, in recorded steps, of the null that keeps the course of training."""
 
+CLOSE = 16
+"""Ties between equal counts are broken by how many moments nearly coincide, up to so many iterations apart."""
+
 _MOST_ENUMERATED = 500_000
+_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,7 @@ class Coincidence:
     draws: int
 
 
-def shared_counts(peaks: list[Whole], length: int, tolerance: int = 0) -> Whole:
+def shared_scores(peaks: list[Whole], length: int, tolerance: int = 0) -> Whole:
     """Count the moments that two layers share, for every shift of the second on the ring of iterations.
 
     Parameters
@@ -70,33 +77,48 @@ def shared_counts(peaks: list[Whole], length: int, tolerance: int = 0) -> Whole:
 
     Returns
     -------
-    ndarray[L, L, T] int64
-        At [a, b, s] the shared moments when b is shifted later by s, a by 0. The diagonal is 0.
+    ndarray[L (L − 1) / 2, T] int64
+        Pairs in the order of `itertools.combinations`; at [(a, b), s] the score when b is shifted later by s, a by 0:
+        in its upper bits the shared moments (`counts_of`); in its lower ones the closeness of those that are not,
+        each `CLOSE` + tolerance less its distance. Without it p-values come in few, large steps.
     """
-    layers = len(peaks)
-    counts = np.zeros((layers, layers, length), np.int64)
-    near = np.arange(-tolerance, tolerance + 1) if 2 * tolerance + 1 < length else np.arange(length)
-    for a in range(layers):
-        for b in range(layers):
-            if a != b:
-                shifts = (peaks[a][:, None, None] - peaks[b][None, :, None] + near) % length
-                counts[a, b] = np.bincount(shifts.ravel(), minlength=length)
-    return counts
+    pairs = list(combinations(peaks, 2))
+    apart = np.zeros((len(pairs), length), np.int64)
+    for row, (a, b) in zip(apart, pairs, strict=True):
+        row += np.bincount((a[:, None] - b).ravel() % length, minlength=length)
+    count = _spread(apart, lambda distance: int(distance <= tolerance))
+    return (count << _BITS) + _spread(apart, lambda distance: max(CLOSE + tolerance - distance, 0))
 
 
-def coincidence_test(counts: Whole, rng: np.random.Generator, shifts: Whole | None = None) -> Coincidence:
+def counts_of(scores: Whole) -> Whole:
+    """Read the shared moments out of scores, or out of sums of scores."""
+    return scores >> _BITS
+
+
+def _spread(apart: Whole, weight: Callable[[int], int]) -> Whole:
+    """Sum over the distances on the ring, each weighted."""
+    length, total = apart.shape[1], np.zeros_like(apart)
+    for offset in range(length):
+        value = weight(min(offset, length - offset))
+        if value:
+            total += value * np.roll(apart, offset, axis=1)
+    return total
+
+
+def coincidence_test(scores: Whole, rng: np.random.Generator, shifts: Whole | None = None) -> Coincidence:
     """Test whether layers share their moments of learning more often than independently shifted ones do.
 
     Null: the layers' series are independent, and each is stationary: every circular shift of it is as likely
     (within ± `JITTER`, where `shifts` says so: then only as local, which allows for a common slow course of training).
     Alternative: more shared moments. Unit of replication: the iteration. Assumptions: the ring's seam does no harm;
     autocorrelation is kept. Not valid, with shifts round the whole ring, where all layers learn more early in training
-    than late: moments then coincide without synchrony, and the shifts within ± `JITTER` are the ones to read.
+    than late: moments then coincide without synchrony. Refuse it there (`evenness.why_uneven`), and read the shifts
+    within ± `JITTER`. The p-value orders sets of shifts by count, and by closeness (`shared_scores`) within a count.
 
     Parameters
     ----------
-    counts : ndarray[L, L, T] int64
-        From `shared_counts`.
+    scores : ndarray[L (L − 1) / 2, T] int64
+        From `shared_scores`.
     rng : numpy.random.Generator
         Source of the random shifts.
     shifts : ndarray[S] int64, optional
@@ -113,17 +135,20 @@ def coincidence_test(counts: Whole, rng: np.random.Generator, shifts: Whole | No
     `tail_p` extends the null's tail by a shifted gamma (Pearson type III) distribution with its first three moments,
     with a continuity correction: an approximation for p-values far below 1 / B.
     """
-    layers, _, length = counts.shape
+    layers, length = _layers(scores), scores.shape[1]
     offsets = _offsets(length, shifts)
     free = layers - 1 if shifts is None else layers
     exact = len(offsets) ** free <= _MOST_ENUMERATED
     chosen = _all_shifts(offsets, layers, free) if exact else _random_shifts(offsets, (MONTE_CARLO, layers), rng)
-    observed = int(counts[:, :, 0].sum()) // 2
-    return _conclude(observed, _totals(counts, chosen), exact)
+    return _conclude(int(scores[:, 0].sum()), _totals(scores, chosen), exact)
 
 
 def residual_coincidence_test(
-    series: Reals, rng: np.random.Generator, shifts: Whole | None = None, draws: int = RESIDUAL_MONTE_CARLO
+    series: Reals,
+    rng: np.random.Generator,
+    shifts: Whole | None = None,
+    draws: int = RESIDUAL_MONTE_CARLO,
+    tolerance: int = 0,
 ) -> Coincidence:
     """Test whether layers share moments of learning once the other layers' total is removed from each.
 
@@ -143,6 +168,8 @@ def residual_coincidence_test(
         Allowed shifts of a layer, 0 among them; None allows all T.
     draws : int
         Number of random sets of shifts.
+    tolerance : int
+        Two moments are shared when they lie at most so many iterations apart.
 
     Returns
     -------
@@ -151,16 +178,30 @@ def residual_coincidence_test(
     """
     length, layers = series.shape
     chosen = _random_shifts(_offsets(length, shifts), (draws, layers), rng)
-    place = np.arange(length)[:, None]
-    null = [_shared_minima(residual_series(np.take_along_axis(series, (place - row) % length, 0))) for row in chosen]
-    return _conclude(_shared_minima(residual_series(series)), np.array(null), False)
+    rows = np.ascontiguousarray((series - series.mean(0)).T)
+    twice = np.concatenate([rows, rows], axis=1)
+    null = [_residual_score(_shifted(twice, shift), tolerance) for shift in chosen]
+    return _conclude(_residual_score(rows, tolerance), np.array(null), False)
 
 
-def _shared_minima(series: Reals) -> int:
-    """Count the pairs of columns that share one of their deepest minima."""
-    places = [deepest_minima(column) for column in series.T]
-    layers = np.bincount(np.concatenate(places), minlength=1)
-    return int((layers * (layers - 1)).sum()) // 2
+def _shifted(twice: Reals, shift: Whole) -> Reals:
+    """Shift each row on the ring, from rows that are written twice in sequence."""
+    length = twice.shape[1] // 2
+    return np.stack([row[length - by : 2 * length - by] for row, by in zip(twice, shift, strict=True)])
+
+
+def _residual_score(rows: Reals, tolerance: int) -> int:
+    """Count shared minima of the rows' residuals, with the closeness of all minima below, as in `shared_scores`."""
+    minima = deepest_of_rows(remove_others(rows))
+    layers = minima.sum(0)
+    count = (int(layers @ layers) - int(layers.sum())) // 2
+    close = (CLOSE + tolerance) * count
+    for distance in range(1, min(CLOSE + tolerance, len(layers) // 2)):
+        together = int(layers @ np.roll(layers, distance))
+        close += (CLOSE + tolerance - distance) * together
+        if distance <= tolerance:
+            count += together - int((minima & np.roll(minima, distance, axis=1)).sum())
+    return (count << _BITS) + close
 
 
 def _offsets(length: int, shifts: Whole | None) -> Whole:
@@ -168,10 +209,16 @@ def _offsets(length: int, shifts: Whole | None) -> Whole:
     return np.arange(length) if shifts is None else np.unique(np.asarray(shifts) % length)
 
 
-def _conclude(observed: int, null: Whole, exact: bool) -> Coincidence:
-    """Hold an observed count against its null distribution."""
-    reached = int((null >= observed).sum())
-    p = reached / len(null) if exact else (reached + 1) / (len(null) + 1)
+def _layers(scores: Whole) -> int:
+    """Find the number of layers from that of their pairs."""
+    return (1 + isqrt(1 + 8 * len(scores))) // 2
+
+
+def _conclude(score: int, scores: Whole, exact: bool) -> Coincidence:
+    """Hold an observed score against its null distribution."""
+    reached = int((scores >= score).sum())
+    p = reached / len(scores) if exact else (reached + 1) / (len(scores) + 1)
+    observed, null = score >> _BITS, counts_of(scores)
     low, high = np.quantile(null, [0.025, 0.975])
     tail = _pearson_tail(null, observed)
     return Coincidence(
@@ -179,20 +226,22 @@ def _conclude(observed: int, null: Whole, exact: bool) -> Coincidence:
     )
 
 
-def pair_p_values(counts: Whole) -> Reals:
-    """Exact p-value of every pair of layers, over all T shifts of one against the other.
+def pair_p_values(scores: Whole, shifts: Whole | None = None) -> Reals:
+    """Exact p-value of every pair of layers, over all shifts of one against the other.
 
     Parameters
     ----------
-    counts : ndarray[L, L, T] int64
-        From `shared_counts`.
+    scores : ndarray[L (L − 1) / 2, T] int64
+        From `shared_scores`.
+    shifts : ndarray[S] int64, optional
+        Allowed shifts, 0 among them; None allows all T.
 
     Returns
     -------
-    ndarray[L, L] float64
-        Share of the shifts with as many shared moments as observed, or more; at least 1 / T.
+    ndarray[L (L − 1) / 2] float64
+        Share of the shifts with a score as high as observed, or higher; at least 1 / T (1 / S).
     """
-    return (counts >= counts[:, :, :1]).mean(2)
+    return (scores[:, _offsets(scores.shape[1], shifts)] >= scores[:, :1]).mean(1)
 
 
 def _all_shifts(offsets: Whole, layers: int, free: int) -> Whole:
@@ -207,13 +256,11 @@ def _random_shifts(offsets: Whole, shape: tuple[int, int], rng: np.random.Genera
     return offsets[rng.integers(len(offsets), size=shape)]
 
 
-def _totals(counts: Whole, shifts: Whole) -> Whole:
-    """Count the shared moments for each set of shifts."""
-    layers, _, length = counts.shape
-    total = np.zeros(len(shifts), np.int64)
-    for a in range(layers):
-        for b in range(a + 1, layers):
-            total += counts[a, b][(shifts[:, b] - shifts[:, a]) % length]
+def _totals(scores: Whole, shifts: Whole) -> Whole:
+    """Sum the pairs' scores for each set of shifts."""
+    total, length = np.zeros(len(shifts), np.int64), scores.shape[1]
+    for row, (a, b) in zip(scores, combinations(range(_layers(scores)), 2), strict=True):
+        total += row[(shifts[:, b] - shifts[:, a]) % length]
     return total
 
 

@@ -245,6 +245,7 @@ _NULLS = (
     ("layers, circular", "than independent layers would"),
     ("layers, within", "than layers that share only their slow course would"),
     ("total, circular", "once each layer's share in the other layers' total is removed"),
+    ("total, within", "once slow course and each layer's share in the other layers' total are removed"),
 )
 
 
@@ -253,12 +254,15 @@ def _synchronization(frame: pd.DataFrame) -> Iterable[Finding]:
     whole = frame[(frame["quantity"] == "shared_peaks") & frame["subject"].isna()]
     tails = frame[frame["quantity"] == "shared_peaks_tail"].set_index("null")["p"]
     expected = frame[frame["quantity"] == "expected_shared_peaks"].set_index("null")["estimate"]
+    told: list[str] = []
     for part, words in _NULLS:
         row = whole[whole["null"].str.contains(part, regex=False)].iloc[0]
         if pd.isna(row["estimate"]):
-            text = f"Synchrony was not tested: {row['reason']}."
-            yield _finding("synchronization", "Shared moments of learning", text, "peaks")
-            return
+            if row["reason"] not in told:
+                text = f"Synchrony was not tested: {row['reason']}."
+                yield _finding("synchronization", "Shared moments of learning", text, "peaks")
+            told.append(row["reason"])
+            continue
         verdict = f"more often {words}" if words.startswith("than") else words
         tail = f", tail approximation p {p_text(tails[row['null']])}" if row["null"] in tails else ""
         text = (

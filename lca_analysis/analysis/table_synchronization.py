@@ -12,10 +12,12 @@ from lca_analysis.analysis.coincidence import (
     RESIDUAL_MONTE_CARLO,
     Coincidence,
     coincidence_test,
+    counts_of,
     pair_p_values,
     residual_coincidence_test,
-    shared_counts,
+    shared_scores,
 )
+from lca_analysis.analysis.evenness import why_uneven
 from lca_analysis.analysis.inference import HAC_METHOD, MeanTest, hac_mean
 from lca_analysis.analysis.layer_series import LayerSeries
 from lca_analysis.analysis.multiplicity import HOLM
@@ -48,6 +50,8 @@ class ClassPeaks:
         Loss change of all layers in those steps.
     raw, residual : dict of str to ndarray[≤ 20] int64
         Peaks of each layer that has any, and those of its residual.
+    uneven : str, optional
+        Why shifts round the whole run are not valid.
     """
 
     label: int
@@ -55,6 +59,7 @@ class ClassPeaks:
     values: Reals
     raw: dict[str, Whole]
     residual: dict[str, Whole]
+    uneven: str | None
 
 
 def class_peaks(series: LayerSeries, label: int) -> ClassPeaks:
@@ -66,7 +71,8 @@ def class_peaks(series: LayerSeries, label: int) -> ClassPeaks:
     for columns in (inner, residual_series(inner)):
         peaks = {name: deepest_minima(column) for name, column in zip(series.layers, columns.T, strict=True)}
         found.append({name: places for name, places in peaks.items() if len(places)})
-    return ClassPeaks(label, kept, inner, *found)
+    uneven = why_uneven(inner) if len(kept) >= MIN_LENGTH else None
+    return ClassPeaks(label, kept, inner, found[0], found[1], uneven)
 
 
 def synchronization_rows(found: list[ClassPeaks], seed: int) -> list[Row]:
@@ -75,6 +81,7 @@ def synchronization_rows(found: list[ClassPeaks], seed: int) -> list[Row]:
     Null 1: the layers' series are independent (circular shifts). Null 1, local: shifts of at most `JITTER` steps,
     which a common slow course of training passes. Null 2, and 2 local: the same, of the residuals after regression
     on the other layers' total. Alternative: more shared moments than that. Unit of replication: the iteration.
+    Where layers learn unevenly over the run (`why_uneven`), circular shifts are refused and pairs get local shifts.
     Assumptions and limits: those of `coincidence_test` and `residual_coincidence_test`. Holm over the four tests of
     all classes together, over classes for each of the tests, and over pairs of layers.
 
@@ -125,12 +132,14 @@ def _one_test(
         return replace(base, reason=f"at least {MIN_LENGTH} finite steps are needed; there are {length}"), None, None
     if len(chosen) < 2:
         return replace(base, reason=_TOO_FEW), None, None
+    if shifts is None and peaks.uneven is not None:
+        return replace(base, reason=peaks.uneven), None, None
     rng = generator(seed, "peaks", str(peaks.label), null)
     if residual:
         draws = RESIDUAL_MONTE_CARLO if peaks.label == EVERY_CLASS else _DRAWS_OF_CLASS
         found = residual_coincidence_test(peaks.values, rng, shifts, draws)
     else:
-        found = coincidence_test(shared_counts(list(chosen.values()), length), rng, shifts)
+        found = coincidence_test(shared_scores(list(chosen.values()), length), rng, shifts)
     how = f"all {found.draws} shifts" if found.exact else f"{found.draws} random shifts, (b + 1) / (B + 1)"
     test = _interval(chosen, length)
     observed = from_test(replace(base, method=f"{how}; interval: {HAC_METHOD}"), test, 0, length)
@@ -154,20 +163,26 @@ def _interval(peaks: dict[str, Whole], length: int) -> MeanTest:
 
 
 def _pair_rows(peaks: ClassPeaks) -> list[Row]:
-    """Test every pair of layers, exactly, over all shifts of one against the other."""
+    """Test every pair of layers, exactly, over all valid shifts of one against the other."""
     names, length = list(peaks.raw), len(peaks.kept)
     if len(names) < 2 or length < MIN_LENGTH:
         return []
-    counts = shared_counts([peaks.raw[name] for name in names], length)
-    p = pair_p_values(counts)
-    base = Row("shared_peaks", f"all {length} shifts; interval: {HAC_METHOD}", length)
-    base = replace(base, null="independent layers, circular shifts", alternative="greater")
+    reach = 2 * min(JITTER, length // 8)
+    shifts = np.arange(length) if peaks.uneven is None else np.arange(-reach, reach + 1)
+    near = "circular shifts" if peaks.uneven is None else f"within ±{reach} steps (local circular shifts)"
+    scores = shared_scores([peaks.raw[name] for name in names], length)
+    base = Row("shared_peaks", f"all {len(shifts)} shifts; interval: {HAC_METHOD}", length)
+    base = replace(base, null=f"independent layers, {near}", alternative="greater")
+    present = np.stack([np.isin(np.arange(length), peaks.raw[name]) for name in names], axis=1)
+    pairs = list(combinations(range(len(names)), 2))
+    first, second = np.array(pairs).T
+    intervals = hac_mean((present[:, first] & present[:, second]).astype(np.float64))
     rows = []
-    for a, b in combinations(range(len(names)), 2):
-        both = {name: peaks.raw[name] for name in (names[a], names[b])}
-        row = from_test(replace(base, subject=f"{names[a]}|{names[b]}"), _interval(both, length), 0, length)
-        count = float(counts[a, b, 0])
-        rows.append(replace(row, n=length, estimate=count, statistic=count, p=float(p[a, b]), reason=None))
+    for place, (p, count) in enumerate(zip(pair_p_values(scores, shifts), counts_of(scores[:, 0]), strict=True)):
+        a, b = pairs[place]
+        row = from_test(replace(base, subject=f"{names[a]}|{names[b]}"), intervals, place, length)
+        row = replace(row, n=length, estimate=float(count), statistic=float(count), p=float(p), reason=None)
+        rows.append(row)
     return adjusted(rows, HOLM)
 
 

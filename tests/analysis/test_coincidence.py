@@ -6,22 +6,34 @@ import pytest
 from lca_analysis.analysis import coincidence
 from lca_analysis.analysis.coincidence import (
     coincidence_test,
+    counts_of,
     pair_p_values,
     residual_coincidence_test,
-    shared_counts,
+    shared_scores,
 )
 from lca_analysis.analysis.peaks import deepest_minima, residual_series
 
 
-def _pairs(peaks: list[np.ndarray], length: int, tolerance: int) -> int:
-    """Count shared moments by hand."""
-    total = 0
+def _gaps(peaks: list[np.ndarray], length: int) -> np.ndarray:
+    """Distances on the ring between the moments of different layers, by hand."""
+    gaps = []
     for a in range(len(peaks)):
         for b in range(a + 1, len(peaks)):
             for s, t in product(peaks[a], peaks[b]):
-                gap = abs(int(s) - int(t))
-                total += min(gap, length - gap) <= tolerance
-    return total
+                gap = abs(int(s) - int(t)) % length
+                gaps.append(min(gap, length - gap))
+    return np.array(gaps, int)
+
+
+def _pairs(peaks: list[np.ndarray], length: int, tolerance: int) -> int:
+    """Count shared moments by hand."""
+    return int((_gaps(peaks, length) <= tolerance).sum())
+
+
+def _order(peaks: list[np.ndarray], length: int, tolerance: int) -> tuple[int, int]:
+    """Shared moments, then the closeness that breaks ties, by hand."""
+    gaps = _gaps(peaks, length)
+    return int((gaps <= tolerance).sum()), int(np.clip(coincidence.CLOSE + tolerance - gaps, 0, None).sum())
 
 
 def _random_peaks(seed: int, length: int, layers: int, count: int) -> list[np.ndarray]:
@@ -34,15 +46,15 @@ def _random_peaks(seed: int, length: int, layers: int, count: int) -> list[np.nd
 def test_exact_null_against_brute_force(tolerance: int, layers: int) -> None:
     length = 13
     peaks = _random_peaks(tolerance, length, layers, 4)
-    found = coincidence_test(shared_counts(peaks, length, tolerance), np.random.default_rng(0))
-    totals = [
-        _pairs([(p + s) % length for p, s in zip(peaks, shifts, strict=True)], length, tolerance)
+    found = coincidence_test(shared_scores(peaks, length, tolerance), np.random.default_rng(0))
+    orders = [
+        _order([(p + s) % length for p, s in zip(peaks, shifts, strict=True)], length, tolerance)
         for shifts in product(range(length), repeat=layers)
     ]
-    observed = _pairs(peaks, length, tolerance)
+    totals, observed = [order[0] for order in orders], _order(peaks, length, tolerance)
     assert found.exact
-    assert found.observed == observed
-    assert found.p == pytest.approx(np.mean([total >= observed for total in totals]))
+    assert found.observed == observed[0]
+    assert found.p == pytest.approx(np.mean([order >= observed for order in orders]))
     assert found.expected == pytest.approx(np.mean(totals))
     assert found.deviation == pytest.approx(np.std(totals))
 
@@ -50,20 +62,20 @@ def test_exact_null_against_brute_force(tolerance: int, layers: int) -> None:
 def test_local_null_against_brute_force() -> None:
     length, shifts = 17, range(-2, 3)
     peaks = _random_peaks(3, length, 3, 5)
-    found = coincidence_test(shared_counts(peaks, length), np.random.default_rng(0), np.array(shifts))
-    totals = [
-        _pairs([(p + s) % length for p, s in zip(peaks, moved, strict=True)], length, 0)
+    found = coincidence_test(shared_scores(peaks, length), np.random.default_rng(0), np.array(shifts))
+    orders = [
+        _order([(p + s) % length for p, s in zip(peaks, moved, strict=True)], length, 0)
         for moved in product(shifts, repeat=3)
     ]
     assert found.exact
     assert found.draws == 125
-    assert found.p == pytest.approx(np.mean([total >= found.observed for total in totals]))
+    assert found.p == pytest.approx(np.mean([order >= _order(peaks, length, 0) for order in orders]))
 
 
 def test_monte_carlo_agrees_with_enumeration(monkeypatch: pytest.MonkeyPatch) -> None:
     peaks = _random_peaks(1, 100, 3, 15)
     peaks[1][:3] = peaks[0][:3]
-    counts = shared_counts(peaks, 100)
+    counts = shared_scores(peaks, 100)
     exact = coincidence_test(counts, np.random.default_rng(0))
     monkeypatch.setattr(coincidence, "_MOST_ENUMERATED", 10)
     drawn = coincidence_test(counts, np.random.default_rng(0))
@@ -75,7 +87,7 @@ def test_monte_carlo_agrees_with_enumeration(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_p_is_never_zero() -> None:
     same = [np.arange(0, 400, 20)] * 6
-    found = coincidence_test(shared_counts(same, 401), np.random.default_rng(0))
+    found = coincidence_test(shared_scores(same, 401), np.random.default_rng(0))
     assert found.observed == 15 * 20
     assert found.p == 1 / (coincidence.MONTE_CARLO + 1)
     assert 0 < found.tail_p < 1e-6
@@ -83,8 +95,8 @@ def test_p_is_never_zero() -> None:
 
 def test_tail_is_close_to_the_null_where_both_are_known() -> None:
     peaks = _random_peaks(5, 300, 3, 20)
-    counts = shared_counts(peaks, 300)
-    null = coincidence._totals(counts, coincidence._all_shifts(np.arange(300), 3, 2))
+    counts = shared_scores(peaks, 300)
+    null = counts_of(coincidence._totals(counts, coincidence._all_shifts(np.arange(300), 3, 2)))
     for level in (6, 8, 10):
         assert coincidence._pearson_tail(null, level) == pytest.approx((null >= level).mean(), rel=0.35)
 
@@ -92,15 +104,37 @@ def test_tail_is_close_to_the_null_where_both_are_known() -> None:
 def test_pairs_against_brute_force() -> None:
     length = 31
     peaks = _random_peaks(2, length, 3, 6)
-    found = pair_p_values(shared_counts(peaks, length))
-    for a, b in ((0, 1), (0, 2), (1, 2)):
-        observed = _pairs([peaks[a], peaks[b]], length, 0)
-        by_hand = np.mean([_pairs([peaks[a], (peaks[b] + s) % length], length, 0) >= observed for s in range(length)])
-        assert found[a, b] == found[b, a] == pytest.approx(by_hand)
+    found = pair_p_values(shared_scores(peaks, length))
+    local = pair_p_values(shared_scores(peaks, length), np.arange(-3, 4))
+    for place, (a, b) in enumerate(((0, 1), (0, 2), (1, 2))):
+        observed = _order([peaks[a], peaks[b]], length, 0)
+        reached = [_order([peaks[a], (peaks[b] + s) % length], length, 0) >= observed for s in range(length)]
+        assert found[place] == pytest.approx(np.mean(reached))
+        assert local[place] == pytest.approx(np.mean([reached[s % length] for s in range(-3, 4)]))
+
+
+@pytest.mark.parametrize("tolerance", [0, 2])
+def test_residual_test_against_a_slow_loop(tolerance: int) -> None:
+    series = np.random.default_rng(4).standard_normal((60, 3))
+    found = residual_coincidence_test(series, np.random.default_rng(9), draws=20, tolerance=tolerance)
+    shifts = np.random.default_rng(9).integers(60, size=(20, 3))
+
+    def score(values: np.ndarray) -> tuple[int, int]:
+        places = [deepest_minima(column) for column in residual_series(values).T]
+        near = [_gaps([one, one], 60) for one in places]
+        own = sum(np.clip(coincidence.CLOSE + tolerance - gap[gap > 0], 0, None).sum() / 2 for gap in near)
+        count, close = _order(places, 60, tolerance)
+        return count, close + int(own)
+
+    null = [score(np.column_stack([np.roll(c, s) for c, s in zip(series.T, row, strict=True)])) for row in shifts]
+    observed = score(series)
+    assert found.observed == observed[0]
+    assert found.expected == pytest.approx(np.mean([count for count, _ in null]))
+    assert found.p == pytest.approx((sum(one >= observed for one in null) + 1) / 21)
 
 
 def test_layers_without_moments() -> None:
-    found = coincidence_test(shared_counts([np.zeros(0, int), np.zeros(0, int)], 50), np.random.default_rng(0))
+    found = coincidence_test(shared_scores([np.zeros(0, int), np.zeros(0, int)], 50), np.random.default_rng(0))
     assert found.p == 1
     assert np.isnan(found.tail_p)
 
@@ -108,7 +142,7 @@ def test_layers_without_moments() -> None:
 def test_residual_test_does_not_take_shared_totals_for_synchrony() -> None:
     rng = np.random.default_rng(0)
     series = rng.standard_normal((300, 6)) + 3 * rng.standard_normal((300, 1))
-    counts = shared_counts([deepest_minima(column) for column in series.T], 300)
+    counts = shared_scores([deepest_minima(column) for column in series.T], 300)
     assert coincidence_test(counts, rng).p < 0.001
     assert residual_coincidence_test(series, rng, draws=199).p > 0.05
 

@@ -181,3 +181,20 @@ def test_incomplete_series_are_corrupt(tmp_path: Path) -> None:
     _rewrite(store, "series", lambda f: f.drop(index=f.index[100]))
     with pytest.raises(CorruptError, match="'series' of run 'synthetic'"):
         analyze(store, progress=False)
+
+
+def test_uneven_learning_refuses_shifts_round_the_whole_run(tmp_path: Path) -> None:
+    store = synthetic_store(tmp_path, iterations=160, layers=2, splits=("train",))
+    _rewrite(store, "layers", lambda f: f.assign(lca=f["lca"] * np.exp(-f["iteration"] / 40)))
+    rows = _checked(store)["results_synchronization"].query("quantity == 'shared_peaks'")
+    whole = rows[rows["subject"].isna()].set_index("null")
+    circular = whole[whole.index.str.endswith("circular shifts")]
+    assert len(circular) == 2
+    assert circular["p"].isna().all()
+    assert circular["reason"].str.contains("do not learn evenly").all()
+    assert whole.drop(circular.index)["p"].notna().all()
+    pair = rows.dropna(subset=["subject"]).iloc[0]
+    assert "within ±40 steps" in pair["null"]
+    assert pair["p"] >= 1 / 81
+    texts = [finding.text for finding in findings(store, "synthetic", "train")]
+    assert sum("do not learn evenly" in text for text in texts) == 1

@@ -28,8 +28,9 @@ def test_planted_effects_are_said(analysed: Store) -> None:
     assert "2 of 3 layers helped (fc1 and fc2" in _titled(found, "Layers that help").text
     assert "behind the other layers" in _titled(found, "fc3 lags differently").text
     shared = [finding for finding in found if finding.title == "Shared moments of learning"]
-    assert [finding.significant for finding in shared] == [True, True, False]
+    assert [finding.significant for finding in shared] == [True, True, False, False]
     assert "no evidence" in shared[2].text
+    assert "no evidence" in shared[3].text
 
 
 def test_no_effect_is_said_honestly(tmp_path: Path) -> None:

@@ -1,0 +1,27 @@
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from lca_analysis.analysis.evenness import LEVEL, evenness_p, why_uneven
+
+
+@pytest.mark.parametrize("coefficient", [0.0, 0.9])
+def test_even_series_are_seldom_called_uneven(coefficient: float) -> None:
+    rng = np.random.default_rng(0)
+    series = lfilter([1], [1, -coefficient], rng.standard_normal((300, 400, 3)), axis=0)[100:]
+    rate = np.mean([why_uneven(series[:, place]) is not None for place in range(400)])
+    assert rate < 2 * LEVEL + 3 * np.sqrt(0.02 / 400) + 0.01
+
+
+@pytest.mark.parametrize("course", [lambda t: np.exp(-3 * t), lambda t: np.exp(-8 * (t - 0.5) ** 2)])
+def test_decay_and_warm_up_are_seen(course) -> None:  # type: ignore[no-untyped-def]
+    rng = np.random.default_rng(1)
+    envelope = course(np.linspace(0, 1, 200))[:, None]
+    reason = why_uneven(envelope * rng.standard_normal((200, 3)))
+    assert reason is not None
+    assert "do not learn evenly" in reason
+    assert f"{np.nanmin(evenness_p(envelope * np.random.default_rng(1).standard_normal((200, 3)))):.2g}" in reason
+
+
+def test_what_cannot_be_tested_is_said() -> None:
+    assert "cannot be tested" in str(why_uneven(np.zeros((100, 2))))
