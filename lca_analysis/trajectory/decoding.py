@@ -60,6 +60,7 @@ class SegmentDecoder:
                 try:
                     header, payload = read_frame(file, entry)
                     self._decode(decoders, header, payload)
+                    del payload  # not needed beside the tensors
                 except CorruptError as error:
                     raise CorruptError(f"{segment.file}: iteration {iteration}: {error}") from error
                 if header.hyperparameters is not None:

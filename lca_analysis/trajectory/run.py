@@ -176,7 +176,10 @@ class Run:
     ) -> Iterator[Point]:
         """Go through recorded points in order, in bounded memory.
 
-        Each segment is decoded once; a start inside a segment decodes that segment from its keyframe.
+        Each segment is decoded once; a start inside a segment decodes that segment from its keyframe. Memory: at most
+        12 floats for each element of the tensors asked for and of those that share a block (2^18 words) with them, the
+        point that is given included, and 16 MiB; one more in `steps`. It does not grow with the number of points. An
+        open run itself takes some 350 bytes a point.
 
         Parameters
         ----------
@@ -304,7 +307,8 @@ class Run:
             )
 
     def _difference(self, name: str, before: Point, after: Point) -> NDArray[Any]:
-        """Subtract two points of one tensor."""
+        """Subtract two points of one tensor, into the memory of the first."""
         dtype = next(tensor.dtype for tensor in self.tensors if tensor.name == name)
         old, new = (to_numbers(point.weights[name], dtype) for point in (before, after))
-        return new ^ old if new.dtype == bool else new - old
+        # In place: the point before has had its day, and nobody else has it.
+        return (np.bitwise_xor if new.dtype == bool else np.subtract)(new, old, out=old)
