@@ -83,9 +83,7 @@ def test_a_training_resumed_from_a_checkpoint_goes_on_with_its_run(lit, tmp_path
 
     saving = lit.SavingTheFirstEpoch(tmp_path / "epoch.ckpt")
     with pytest.raises(RuntimeError, match="fails"):
-        lit.fit(
-            lit.Classifier(fail_at=17), tmp_path, lit.SavingTheFirstEpoch(tmp_path / "epoch.ckpt"), recorder(), epochs=3
-        )
+        lit.fit(lit.Classifier(fail_at=17), tmp_path, saving, recorder(), epochs=3)
     assert lca.open_run(tmp_path / "run").iterations[-1] == 17
     lit.fit(lit.Classifier(), tmp_path, recorder(), epochs=3, checkpoint=tmp_path / "epoch.ckpt")
     run = lca.open_run(tmp_path / "run")
