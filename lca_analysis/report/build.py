@@ -166,4 +166,4 @@ def _card(sources: Sources, plate: _Plate, picture: Picture | None) -> Card:
     if picture is None:
         return Card(about.name, about.title, about.caption, reason=plate.reason)
     alt = f"{about.title}, run {sources.run}. {about.caption}"
-    return Card(about.name, about.title, about.caption, alt, picture.source, picture.width, picture.height)
+    return Card(about.name, about.title, about.caption, alt, **vars(picture))

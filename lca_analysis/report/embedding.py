@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from lca_analysis.report.dark import follow_scheme
 from lca_analysis.report.saving import render_png
 
 MOST_BYTES = 3_300_000
@@ -15,11 +16,12 @@ CSS_PIXELS = 96
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture for the page: its data URI and its size in CSS pixels."""
+    """A picture for the page: its data URI, its size in CSS pixels, and whether it follows a dark page."""
 
     source: str
     width: int
     height: int
+    vector: bool
 
 
 def embed(figures: dict[str, Figure], files: dict[str, dict[str, bytes]], most: int = MOST_BYTES) -> dict[str, Picture]:
@@ -51,7 +53,7 @@ def _choose(rendered: dict[str, bytes]) -> tuple[str, bytes]:
     """Take the vector picture when it is small."""
     svg = rendered["svg"]
     if len(svg) <= LARGEST_VECTOR:
-        return "image/svg+xml", svg
+        return "image/svg+xml", follow_scheme(svg)
     return "image/png", rendered["png"]
 
 
@@ -59,4 +61,4 @@ def _picture(figure: Figure, kind: str, data: bytes) -> Picture:
     """Write a picture as a data URI."""
     width, height = figure.get_size_inches()
     source = f"data:{kind};base64,{b64encode(data).decode('ascii')}"
-    return Picture(source, round(CSS_PIXELS * width), round(CSS_PIXELS * height))
+    return Picture(source, round(CSS_PIXELS * width), round(CSS_PIXELS * height), kind == "image/svg+xml")

@@ -26,6 +26,7 @@ class Card:
     source: str = ""
     width: int = 0
     height: int = 0
+    vector: bool = False
     reason: str = ""
 
 

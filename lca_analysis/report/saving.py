@@ -29,9 +29,10 @@ def render(figure: Figure) -> dict[str, bytes]:
     buffer = BytesIO()
     with style_context():
         # One fit of the panels serves every format; each would repeat it otherwise.
+        # It is made at the resolution of the pixels, where text has other widths than at a lower one.
+        figure.set_dpi(PNG_DPI)
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
-        figure.set_dpi(PNG_DPI)
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     return {"png": render_png(figure, PNG_DPI), "svg": buffer.getvalue()}
 

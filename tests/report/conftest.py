@@ -1,12 +1,18 @@
+from functools import cache
+
 import matplotlib as mpl
 import pytest
 from report import made_up
 from synthetic_store import synthetic_store
 
-from lca_analysis.analysis import analyze
-from lca_analysis.report import report
+from lca_analysis.analysis import Finding, analyze
+from lca_analysis.report import build, report
 
-SIZES = (3, 21, 60)
+FINDINGS = [
+    Finding("hurting", "<em>fc3</em> hurts", "Layer fc3 hurt & <b>more</b>.", "layers", 0.01, True),
+    Finding("helping", "Percent helping", "No evidence.", "nowhere", 0.2, False),
+]
+"""What the analyses say of made-up results, which are not whole enough for theirs."""
 
 
 @pytest.fixture(autouse=True)
@@ -42,6 +48,22 @@ def store_of(tmp_path_factory):
         return cache[layers]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def report_of(store_of, tmp_path_factory):
+    """Pages of made-up stores by number of layers, with their figures by name as they were rendered."""
+
+    @cache
+    def write(layers):
+        figures, render = [], build.render
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("lca_analysis.report.statements.findings", lambda store, run, split: FINDINGS)
+            patch.setattr(build, "render", lambda figure: figures.append(figure) or render(figure))
+            [page] = report(store_of(layers), tmp_path_factory.mktemp("report"), progress=False)
+        return page, dict(zip([drawing.name for drawing in build.DRAWINGS], figures, strict=True))
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import json
 import re
-from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -10,8 +9,8 @@ from urllib.parse import unquote
 
 import pytest
 from report import made_up
+from report.conftest import FINDINGS
 
-from lca_analysis.analysis import Finding
 from lca_analysis.errors import NotFoundError
 from lca_analysis.report import report
 from lca_analysis.report.catalogue import DRAWINGS
@@ -53,26 +52,16 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module", autouse=True)
 def findings():
-    """What the analyses say of made-up results, which are not whole enough for theirs."""
-    said = [
-        Finding("hurting", "<em>fc3</em> hurts", "Layer fc3 hurt & <b>more</b>.", "layers", 0.01, True),
-        Finding("helping", "Percent helping", "No evidence.", "nowhere", 0.2, False),
-    ]
+    """What the analyses say of made-up results."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lca_analysis.report.statements.findings", lambda store, run, split: said)
-        yield said
-
-
-@pytest.fixture(scope="module")
-def report_of(store_of, tmp_path_factory):
-    """Reports by number of layers, each written once."""
-    return cache(lambda layers: report(store_of(layers), tmp_path_factory.mktemp("report"), progress=False)[0])
+        patch.setattr("lca_analysis.report.statements.findings", lambda store, run, split: FINDINGS)
+        yield FINDINGS
 
 
 @pytest.fixture(params=[3, 21, 60])
 def written(request, report_of):
     """Pages of 3, 21 and 60 layers: the file, its text, and the page as read."""
-    path = report_of(request.param)
+    path, _ = report_of(request.param)
     text = path.read_text(encoding="utf-8")
     return path, text, Page(text)
 
@@ -80,7 +69,7 @@ def written(request, report_of):
 @pytest.fixture
 def small(report_of):
     """The page of 3 layers."""
-    return report_of(3)
+    return report_of(3)[0]
 
 
 def test_page_is_where_it_is_said_to_be_with_all_figures(written):

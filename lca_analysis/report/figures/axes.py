@@ -1,6 +1,7 @@
 """What several figures need: new axes, layer rows, heat maps, and checks of what is drawn."""
 
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -115,12 +116,22 @@ def reach_of(values: "pd.Series[float]", least: float = 0.0) -> float:
     return reach if reach > 0 else float(sizes.max()) or 1.0
 
 
-def add_scale(ax: Axes, label: str, panel_height: float) -> None:
-    """Put the colour scale of an axes' picture at its right, at most as long as two inches."""
+def extension(norm: Any, values: Any) -> Literal["both", "neither", "min", "max"]:
+    """Say at which ends of a scale of colours values lie beyond it, so that the scale can show it by arrows."""
+    values = np.ma.masked_invalid(values)
+    below, above = bool((values < norm.vmin).any()), bool((values > norm.vmax).any())
+    return "both" if below and above else "min" if below else "max" if above else "neither"
+
+
+def add_scale(ax: Axes, label: str, panel_height: float, *, whole: bool = False) -> None:
+    """Put the colour scale of an axes' picture at its right, at most two inches long; whole marks whole numbers."""
     shrink = min(1.0, SCALE_LENGTH / panel_height)
     picture = ax.images[0] if ax.images else ax.collections[0]
-    scale = ax.figure.colorbar(picture, ax=ax, shrink=shrink, aspect=18, pad=0.015, fraction=0.06)
+    extend = extension(picture.norm, picture.get_array())
+    scale = ax.figure.colorbar(picture, ax=ax, shrink=shrink, aspect=18, pad=0.015, fraction=0.06, extend=extend)
     scale.outline.set_visible(False)
+    if whole:
+        scale.locator = MaxNLocator(integer=True, nbins=6)
     scale.set_label(label, fontsize=8)
     scale.ax.tick_params(labelsize=7.5, length=2)
 

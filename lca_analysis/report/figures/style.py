@@ -53,6 +53,7 @@ STYLE: dict[str, object] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "svg.fonttype": "none",
+    "pdf.fonttype": 42,
     "svg.hashsalt": "lca-analysis",
 }
 
@@ -89,7 +90,7 @@ LCA_COLORS = _colormap("lca", ["#003F66", HELPING, "#7DBBE0", "#FAFAF8", "#F2AA7
 HELPING_COLORS = LCA_COLORS.reversed().with_extremes(bad=MISSING)
 SHARE_COLORS = _colormap("share", ["#FAFAF8", "#C9BEDD", "#8E6FB5", "#4B2A78", "#23103F"])
 SIGNED_COLORS = _colormap("signed", ["#0B5D4B", "#5CAE99", "#FAFAF8", "#B08BC7", "#5B2A86"])
-DEPTH_COLORS = _colormap("depth", ["#2B1B5A", "#7A2F8E", "#B8478A", "#4C9A8B", "#1E7A4C", "#8FA31E"])
+DEPTH_COLORS = _colormap("depth", ["#6A5FD8", "#A04FB4", "#C4508F", "#4C9A8B", "#2F8F5B", "#8A9A1E"])
 
 
 def sign_color(value: float) -> str:

@@ -69,7 +69,7 @@ def plot_synchronization(frame: pd.DataFrame, ax: Axes | None = None, label: str
     if len(names) <= NUMBERED_LAYERS:
         _write_numbers(ax, matrix)
     ax.set_title("Peaks shared by pairs of layers")
-    add_scale(ax, label, len(names) * row_height(len(names)))
+    add_scale(ax, label, len(names) * row_height(len(names)), whole=True)
     return ax
 
 

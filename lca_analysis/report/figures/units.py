@@ -1,6 +1,7 @@
 """Neurons and channels over the iterations: when each helped and when it hurt."""
 
 import math
+from typing import Literal
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from lca_analysis.report.figures.axes import (
     check,
     draw_heat,
+    extension,
     label_iterations,
     layer_order,
     new_axes,
@@ -105,7 +107,7 @@ def figure_units(frame: pd.DataFrame) -> Figure:
             ax.set_xlabel("")
             ax.tick_params(axis="x", length=0)
     panels[0].set_title("LCA of neurons and channels")
-    _add_scale(figure, norm, sum(heights))
+    _add_scale(figure, norm, sum(heights), extension(norm, frame["lca"]))
     return figure
 
 
@@ -120,7 +122,9 @@ def _open(names: list[str], height: float) -> Figure:
     return figure
 
 
-def _add_scale(figure: Figure, norm: AsinhNorm, height: float) -> None:
+def _add_scale(
+    figure: Figure, norm: AsinhNorm, height: float, extend: Literal["both", "neither", "min", "max"]
+) -> None:
     """Put the shared scale of colours at the right, marked at zero and at two round numbers on either side."""
     unit = 10.0 ** math.floor(math.log10(norm.vmax or 1.0))
     largest = math.floor((norm.vmax or 1.0) / unit) * unit
@@ -128,7 +132,8 @@ def _add_scale(figure: Figure, norm: AsinhNorm, height: float) -> None:
     size = figure.get_size_inches()
     length = min(SCALE_LENGTH, height)
     box = (1 - 0.72 / size[0], 1 - (0.35 + length) / size[1], 0.11 / size[0], length / size[1])
-    scale = figure.colorbar(ScalarMappable(norm, LCA_COLORS), cax=figure.add_axes(box), ticks=marks, format="%g")
+    place = figure.add_axes(box, label="<colorbar>")
+    scale = figure.colorbar(ScalarMappable(norm, LCA_COLORS), cax=place, ticks=marks, format="%g", extend=extend)
     scale.outline.set_visible(False)
     scale.ax.minorticks_off()
     scale.set_label("LCA (loss)", fontsize=8)
