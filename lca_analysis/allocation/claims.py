@@ -16,7 +16,14 @@ from lca_analysis.trajectory import Run
 
 _SETTINGS = "settings.json"
 WHOLE = ("computations", "parameters", "histogram")  # tables over all iterations
-_BY_RANGE = ("iterations", "layers", "units", "series", "elements")  # the mark that a range is done goes first
+_BY_RANGE = (
+    "iterations",
+    "layers",
+    "units",
+    "series",
+    "directions",
+    "elements",
+)  # the mark that a range is done goes first
 
 
 def check_run(store: Store, run: Run) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lca_analysis.allocation.about import RUN_TABLES, write_run_tables
 from lca_analysis.allocation.claims import check_run, claim, is_other_run, only_computation
+from lca_analysis.allocation.directions import fingerprint_of, load_directions
 from lca_analysis.allocation.evaluator import SplitLoss, one_thread
 from lca_analysis.allocation.execution import Execution, SplitWork, compute_all
 from lca_analysis.allocation.flat_model import FlatModel
@@ -51,7 +52,8 @@ def compute(
         Show a progress bar; None shows it on a terminal only.
     **options
         What the tables depend on, see `ComputeOptions`: rule, tolerance, max_pieces, match, elements, classes,
-        sample_seed, range_length; and how the work is done, see `Execution`: workers, executor, check_data, overwrite.
+        directions, sample_seed, range_length; and how the work is done, see `Execution`: workers, executor, check_data,
+        overwrite.
 
     Returns
     -------
@@ -80,10 +82,10 @@ def compute(
     chosen = choose_splits(built, splits)
     if execution.check_data:
         check_data(opened, built, chosen)
-    layout = _check_fit(opened, built, chosen, settings)
+    layout, basis = _check_fit(opened, built, chosen, settings)
     opened_store = open_store(store, create=True)
     with only_computation(opened_store, opened.name):
-        works = _prepare(opened, opened_store, layout, built, chosen, settings, execution)
+        works = _prepare(opened, opened_store, layout, built, chosen, settings, execution, basis)
         todo = [job for work in works for job in work.open_jobs]
         if todo or not all(opened_store.has_part(table, opened.name) for table in RUN_TABLES):
             write_run_tables(opened, layout, opened_store, opened.name)
@@ -96,14 +98,19 @@ def compute(
     return Summary(opened.name, summaries, len(todo), ranges - len(todo), time.perf_counter() - begun)
 
 
-def _check_fit(run: Run, problem: Problem, splits: list[str], options: ComputeOptions) -> Layout:
-    """Evaluate a little of every split, so that what does not fit is refused before the store is touched."""
+def _check_fit(run: Run, problem: Problem, splits: list[str], options: ComputeOptions) -> tuple[Layout, str]:
+    """Evaluate a little of every split, so that what does not fit is refused before the store is touched.
+
+    Gives the layout, and the fingerprint of the directions.
+    """
     model = FlatModel(problem, run, options.match)
     start = model.flatten(run.weights(int(run.iterations[0]), model.names))
     with one_thread():
         for split in splits:
             SplitLoss(problem, split, model, options.classes).check(start)
-    return model.layout
+    if options.directions is None:
+        return model.layout, ""
+    return model.layout, fingerprint_of(load_directions(options.directions, model.layout, model.dtype))
 
 
 def _divide(options: dict[str, Any]) -> tuple[ComputeOptions, Execution]:
@@ -113,6 +120,8 @@ def _divide(options: dict[str, Any]) -> tuple[ComputeOptions, Execution]:
     if unknown:
         known = [*ComputeOptions.__dataclass_fields__, *Execution.__dataclass_fields__]
         raise ArgumentError(f"compute has no option {unknown[0]!r}; it has: {', '.join(known)}")
+    if options.get("directions") is not None:
+        options["directions"] = os.path.abspath(options["directions"])
     return ComputeOptions(**options), Execution(**execution)
 
 
@@ -124,6 +133,7 @@ def _prepare(
     splits: list[str],
     options: ComputeOptions,
     execution: Execution,
+    basis: str,
 ) -> list[SplitWork]:
     """Claim each split in the store, and cut it into ranges."""
     if execution.overwrite:
@@ -133,7 +143,7 @@ def _prepare(
     for split in splits:
         jobs = _cut(run, store, problem, split, options)
         settings = settings_of(run, problem, split, options)
-        claim(store, jobs, {**settings, "elements": options.elements})
+        claim(store, jobs, {**settings, "elements": options.elements, "directions": basis})
         works.append(SplitWork(jobs, RangeMerger(store, jobs, layout), settings))
     return works
 

@@ -25,6 +25,8 @@ class ComputeOptions:
         Also keep the LCA of every parameter at every iteration.
     classes : bool
         Also allocate what each class adds to the loss, (N_c/N) L_c: rows of their own in `iterations` and `layers`.
+    directions : str, optional
+        A .npz or .safetensors file of orthonormal directions, along which LCA is taken too; see `load_directions`.
     sample_seed : int
         Chooses the parameters whose series are kept.
     range_length : int
@@ -37,6 +39,7 @@ class ComputeOptions:
     match: str = "name"
     elements: bool = False
     classes: bool = False
+    directions: str | None = None
     sample_seed: int = 0
     range_length: int = 64
 

@@ -70,6 +70,7 @@ class RangeJob:
             "layers": bool(layout.places),
             "units": any(layout.units(layer) for layer in layout.layers),
             "series": layout.size > 0,
+            "directions": self.options.directions is not None,
             "elements": self.options.elements,
         }
         return tuple(table for table, is_written in wanted.items() if is_written)
@@ -96,7 +97,7 @@ def compute_range(job: RangeJob, problem: Problem | None = None, on_step: Callab
         built = problem if problem is not None else _problem(msgspec.json.encode(job.problem))
         model = FlatModel(built, run, job.options.match)
         split_loss = SplitLoss(built, job.split, model, job.options.classes)
-        reducers = RangeReducers(model.layout, split_loss, job.options)
+        reducers = RangeReducers(model, split_loss, job.options)
         for path, iteration, iteration_next, update in _paths(run, model, split_loss, job):
             reducers.take(path, iteration, iteration_next, update, is_first=iteration == run.iterations[0])
             if on_step is not None:

@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from lca_analysis.allocation.accumulators import Accumulators
+from lca_analysis.allocation.directions import DirectionRows, load_directions
 from lca_analysis.allocation.evaluator import SplitLoss
+from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.allocation.iteration_rows import Allocated, iteration_rows
-from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.options import ComputeOptions
 from lca_analysis.allocation.part_rows import Update
 from lca_analysis.allocation.path import NotFiniteError, RecordedPath
@@ -31,8 +32,8 @@ class RangeReducers:
 
     Parameters
     ----------
-    layout : Layout
-        Of the parameters.
+    model : FlatModel
+        The model.
     split_loss : SplitLoss
         The loss; it says whether classes are told apart.
     options : ComputeOptions
@@ -44,13 +45,14 @@ class RangeReducers:
         Sums over the steps taken.
     """
 
-    def __init__(self, layout: Layout, split_loss: SplitLoss, options: ComputeOptions) -> None:
+    def __init__(self, model: FlatModel, split_loss: SplitLoss, options: ComputeOptions) -> None:
         self._split_loss = split_loss
-        self._layout = layout
+        self._layout = model.layout
         self._tolerance = options.tolerance
         self._scheme = make_scheme(options.rule, options.tolerance, options.max_pieces)
         self._units = UnitRows(self._layout)
         self._series = SeriesRows(self._layout, options.sample_seed)
+        self._directions = _directions(model, options)
         self._elements = options.elements
         self.accumulators = Accumulators.zeros(self._layout)
         self._parts: dict[str, list[Columns]] = {}
@@ -104,14 +106,16 @@ class RangeReducers:
         rows = tensor_rows(self._layout, step, label)
         self._keep("layers", rows)
         if label == ALL_CLASSES:
-            self._take_whole(step)
+            self._take_whole(step, math.fsum(rows["lca"]))
         estimate = np.nan if step.error is None else abs(float(step.error.sum(dtype=torch.float64)))
         return Allocated(math.fsum(rows["lca"]), estimate)
 
-    def _take_whole(self, step: AllocatedStep) -> None:
+    def _take_whole(self, step: AllocatedStep, allocated: float) -> None:
         """Keep what is kept of all classes together only."""
         self._keep("units", self._units(step.iteration, step.lca))
         self._keep("series", self._series(step))
+        if self._directions is not None:
+            self._keep("directions", self._directions(step, allocated))
         if self._elements:
             self._keep("elements", element_rows(self._layout, step.iteration, step.lca))
         self.accumulators.add(step, self._layout)
@@ -122,6 +126,8 @@ class RangeReducers:
             self._keep("layers", null_tensor_rows(self._layout, iteration, label))
         self._keep("units", self._units(iteration, None))
         self._keep("series", self._series.nonfinite(iteration))
+        if self._directions is not None:
+            self._keep("directions", self._directions.nonfinite(iteration))
         if self._elements:
             self._keep("elements", element_rows(self._layout, iteration, None))
 
@@ -129,6 +135,13 @@ class RangeReducers:
         """Keep the rows of one step."""
         if rows is not None:
             self._parts.setdefault(table, []).append(rows)
+
+
+def _directions(model: FlatModel, options: ComputeOptions) -> DirectionRows | None:
+    """Read the directions that are asked for."""
+    if options.directions is None:
+        return None
+    return DirectionRows(load_directions(options.directions, model.layout, model.dtype))
 
 
 def _stacked(gradients: torch.Tensor) -> torch.Tensor:

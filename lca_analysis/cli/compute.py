@@ -21,6 +21,7 @@ from lca_analysis.errors import ArgumentError, NumericalError
 @click.option("--match", default="name", show_default=True, help="Pair tensors with the model's by name or order.")
 @click.option("--elements", is_flag=True, help="Also keep the LCA of every parameter at every iteration.")
 @click.option("--classes", is_flag=True, help="Also allocate the loss of each class, in rows of its own.")
+@click.option("--directions", metavar="FILE", help="Also take LCA along the directions of a .npz or .safetensors file.")
 @click.option("--sample-seed", default=0, show_default=True, help="Chooses the parameters of the series table.")
 @click.option("--other-data", is_flag=True, help="Compute although the data are not those recorded.")
 @click.option("--workers", default=0, show_default="one per core", help="Processes; the tables do not depend on it.")

@@ -182,6 +182,24 @@ SERIES = TableSchema(
     either_width=frozenset({"weight", "step", "path_gradient", "lca"}),
 )
 
+DIRECTIONS = TableSchema(
+    "directions",
+    "A given direction in a step, and the remainder outside of all (−1); lca sums to what was allocated.",
+    file_schema(
+        "directions",
+        [
+            _ITERATION,
+            column("direction", _SMALL, "1", "Number of the direction in its file; −1: what lies outside of them."),
+            _real("step", "weight", "Length of the step along it; null for the remainder."),
+            _real("path_gradient", "loss/weight", "Path-mean gradient along it; null for the remainder."),
+            _lca("Loss change allocated to the motion along it: step · path_gradient."),
+        ],
+    ),
+    RUN_SPLIT,
+    ("iteration", "direction"),
+    "lca compute --directions",
+)
+
 ELEMENTS = TableSchema(
     "elements",
     "All parameters of a tensor in a step; written when asked for.",

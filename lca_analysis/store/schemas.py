@@ -16,6 +16,7 @@ _ALL = (
     lca_tables.PARAMETERS,
     lca_tables.HISTOGRAM,
     lca_tables.SERIES,
+    lca_tables.DIRECTIONS,
     lca_tables.ELEMENTS,
     *ALL_RESULTS,
 )

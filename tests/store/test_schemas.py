@@ -32,6 +32,7 @@ CONTRACT = {
     "step_flips i, gradient_flips i",
     "histogram": "layer s, bin i, lower d, upper d, count l, lca d",
     "series": "iteration l, layer s, tensor s, index l, weight f~, step f~, path_gradient f~, lca f~",
+    "directions": "iteration l, direction i, step d~, path_gradient d~, lca d~",
     "elements": "iteration l, tensor s, lca F~",
     "results_helping": COMMON,
     "results_hurting": COMMON,
