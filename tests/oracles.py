@@ -153,5 +153,5 @@ def unit_sums(model, layer, lca):
             unit = group * (module.out_channels // module.groups) + index[1]
         sums[unit] += float(weight[index])
     for unit, value in enumerate(lca.get(f"{layer}.bias", np.zeros(units))):
-        sums[unit] += float(value)
+        sums[unit] += float(np.sum(value))
     return sums

@@ -88,7 +88,7 @@ class UnitRows:
         """Sum the allocation of one layer over everything but its units."""
         total = torch.zeros(count, dtype=torch.float64)
         for place in self._layout.of_layer(layer):
-            total += place.unit_sums(lca)
+            place.add_unit_sums(lca, total)
         return total.numpy()
 
 

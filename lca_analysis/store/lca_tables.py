@@ -94,14 +94,19 @@ LAYERS = TableSchema(
 
 UNITS = TableSchema(
     "units",
-    "A neuron or channel in a step; layers without units (0 in layers_index) have no rows.",
+    "A neuron, channel, embedded word or projected feature in a step; layers without units have no rows.",
     file_schema(
         "units",
         [
             _ITERATION,
             _LAYER,
-            column("unit", _SMALL, "1", "Number of the neuron or channel in its layer."),
-            _lca("Loss change allocated to the unit: its row of the weight and its bias."),
+            column(
+                "unit",
+                _SMALL,
+                "1",
+                "Number in its layer; in attention the queries' features come first, then keys', then values'.",
+            ),
+            _lca("Loss change allocated to the unit: its part of every weight of the layer, and of the bias."),
         ],
     ),
     RUN_SPLIT,

@@ -110,7 +110,7 @@ LAYERS_INDEX = TableSchema(
             column("kind", _TEXT, "", "Class of the module."),
             column("tensors", _WHOLE, "tensors", "Number of its parameter tensors."),
             column("parameters", _WHOLE, "parameters", "Number of its parameters."),
-            column("units", _WHOLE, "units", "Number of its neurons or channels."),
+            column("units", _WHOLE, "units", "Number of its units (see the table units)."),
         ],
     ),
     RUN,
