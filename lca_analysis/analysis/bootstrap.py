@@ -16,6 +16,7 @@ from lca_analysis.analysis.inference import (
     too_dependent,
     too_short,
 )
+from lca_analysis.errors import ArgumentError
 
 BOOTSTRAP_METHOD = "stationary block bootstrap over iterations, post-blackened by an AR(1), percentile interval"
 REPEATS = 999
@@ -44,10 +45,38 @@ class Interval:
     reason: str | None = None
 
 
+@dataclass(frozen=True)
+class BootstrapMean(Interval):
+    """A mean with its interval, and how often resampled means lie as far from it as it lies from the null.
+
+    Attributes
+    ----------
+    above, below : float
+        p-values of the one-sided tests: the mean is greater, and less, than under the null; NaN without an interval.
+    """
+
+    above: float = float("nan")
+    below: float = float("nan")
+
+    def p(self, alternative: str) -> float:
+        """p-value of an alternative: "greater", "less", or "two-sided", which is twice the smaller one."""
+        sides = {"greater": self.above, "less": self.below, "two-sided": min(2 * min(self.above, self.below), 1.0)}
+        if alternative not in sides:
+            raise ArgumentError(f"alternative is {alternative!r}; use two-sided, greater or less")
+        return sides[alternative]
+
+
 def bootstrap_mean(
-    series: ArrayLike, rng: np.random.Generator, confidence: float = 0.95, repeats: int = REPEATS
-) -> Interval:
-    """Estimate the mean of an autocorrelated series with a block-bootstrap interval.
+    series: ArrayLike,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    repeats: int = REPEATS,
+    null: float = 0.0,
+) -> BootstrapMean:
+    """Estimate and test the mean of an autocorrelated series by a block bootstrap.
+
+    Null: the mean is `null`. Alternative: it is not, is greater, or is less. Unit of replication: the iteration.
+    Assumptions, and what is refused: those of `hac_mean`.
 
     Parameters
     ----------
@@ -59,11 +88,14 @@ def bootstrap_mean(
         Confidence of the percentile interval.
     repeats : int
         Number of resamples.
+    null : float
+        Mean under the null, in the series' unit.
 
     Returns
     -------
-    Interval
-        The mean and its interval, or the reason why there is none, as in `hac_mean`.
+    BootstrapMean
+        The mean, its interval and its tests, or the reason why there are none, as in `hac_mean`. p-values are
+        (b + 1) / (B + 1) for the b of B resampled means whose deviation reaches the observed one: never 0.
 
     Notes
     -----
@@ -77,17 +109,20 @@ def bootstrap_mean(
     mean = float(values.mean()) if len(values) else float("nan")
     reason = _unusable(values)
     if reason is not None:
-        return Interval(mean, float("nan"), float("nan"), len(values), reason)
+        return BootstrapMean(mean, float("nan"), float("nan"), len(values), reason)
     scale = float(values.std())
     whitened, coefficients, sizes = prewhiten((values - mean)[:, None] / scale)
     residual, effective = whitened[:, 0], float(sizes[0])
     if effective < MIN_EFFECTIVE:
-        return Interval(mean, float("nan"), float("nan"), len(values), too_dependent(len(values), effective))
+        return BootstrapMean(mean, float("nan"), float("nan"), len(values), too_dependent(len(values), effective))
     drawn = residual[resample(len(residual), _block_length(residual), repeats, rng)].mean(1)
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     wider = stats.t.ppf(tails[1], max(effective - 1, 1.0)) / stats.norm.ppf(tails[1])
-    low, high = mean + scale * wider / (1 - coefficients[0]) * np.quantile(drawn, tails)
-    return Interval(mean, float(low), float(high), len(values))
+    deviations = scale * wider / (1 - coefficients[0]) * drawn
+    low, high = mean + np.quantile(deviations, tails)
+    above, below = (int(reached.sum()) for reached in (deviations >= mean - null, deviations <= mean - null))
+    sides = ((above + 1) / (repeats + 1), (below + 1) / (repeats + 1))
+    return BootstrapMean(mean, float(low), float(high), len(values), None, *sides)
 
 
 def _unusable(values: NDArray[np.float64]) -> str | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lca_analysis.analysis.inference import HAC_METHOD
 from lca_analysis.analysis.rows import EVERY_CLASS
 from lca_analysis.analysis.wording import (
     LEVEL,
@@ -87,8 +88,10 @@ def _finding(analysis: str, title: str, text: str, figure: str, row: pd.Series |
 
 
 def _tested(frame: pd.DataFrame, quantity: str, alternative: str) -> pd.DataFrame:
-    """Choose the rows of a quantity that are tests."""
-    return frame[(frame["quantity"] == quantity) & (frame["alternative"] == alternative)]
+    """Choose the rows of a quantity that are tests; where there are several methods, the HAC one."""
+    chosen = frame[(frame["quantity"] == quantity) & (frame["alternative"] == alternative)]
+    hac = chosen["method"].str.startswith(HAC_METHOD)
+    return chosen[hac] if hac.any() else chosen
 
 
 def _network(frame: pd.DataFrame) -> pd.Series:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 import pandas as pd
 
-from lca_analysis.analysis.bootstrap import Interval
+from lca_analysis.analysis.bootstrap import BootstrapMean, Interval
 from lca_analysis.analysis.inference import MeanTest
 from lca_analysis.analysis.multiplicity import adjust
 from lca_analysis.store import TABLES
@@ -86,6 +86,11 @@ def from_interval(base: Row, found: Interval, scale: float = 1.0) -> Row:
         confidence=CONFIDENCE if known else np.nan,
         reason=found.reason,
     )
+
+
+def from_bootstrap(base: Row, found: BootstrapMean, scale: float = 1.0) -> Row:
+    """Fill a row with a mean, its bootstrap interval and the p-value of the row's alternative."""
+    return replace(from_interval(base, found, scale), p=found.p(base.alternative or "two-sided"))
 
 
 def adjusted(rows: Sequence[Row], adjustment: str) -> list[Row]:

@@ -15,7 +15,7 @@ from lca_analysis.analysis.inference import HAC_METHOD, hac_mean
 from lca_analysis.analysis.layer_series import LayerSeries
 from lca_analysis.analysis.multiplicity import HOLM
 from lca_analysis.analysis.panel import Panel
-from lca_analysis.analysis.rows import PARAMETERS, Row, adjusted, from_interval, from_test, generator
+from lca_analysis.analysis.rows import PARAMETERS, Row, adjusted, from_bootstrap, from_test, generator
 
 Reals = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ def helping_rows(series: LayerSeries, seed: int) -> list[Row]:
     """Test whether more than half of the parameters help, for the network and for each layer.
 
     Null: the mean of percent helping over iterations is 50. Alternative: two-sided. Replication, assumptions
-    and limits: those of `hac_mean`; Holm over layers. Beside it, a stationary-block-bootstrap interval.
+    and limits: those of `hac_mean`; Holm over layers. Beside it, the same test by a stationary block bootstrap.
 
     Parameters
     ----------
@@ -50,15 +50,22 @@ def helping_rows(series: LayerSeries, seed: int) -> list[Row]:
     tests = hac_mean(shares, null=50.0)
     base = Row("percent_helping", HAC_METHOD, 0, null=_HALF, alternative="two-sided")
     rows = [from_test(replace(base, layer=name), tests, place) for place, name in enumerate(names)]
-    resampled = Row("percent_helping", BOOTSTRAP_METHOD, 0)
-    boot = [
-        from_interval(
-            replace(resampled, layer=name),
-            bootstrap_mean(shares[:, place], generator(seed, "percent_helping", str(name))),
-        )
-        for place, name in enumerate(names)
+    return [
+        *adjusted(rows[:1], HOLM),
+        *adjusted(rows[1:], HOLM),
+        *_resampled(names, shares, seed),
+        *_efficiency_rows(series, names),
     ]
-    return [*adjusted(rows[:1], HOLM), *adjusted(rows[1:], HOLM), *boot, *_efficiency_rows(series, names)]
+
+
+def _resampled(names: list[str | None], shares: Reals, seed: int) -> list[Row]:
+    """Test percent helping by a block bootstrap."""
+    base = Row("percent_helping", BOOTSTRAP_METHOD, 0, null=_HALF, alternative="two-sided")
+    rows = []
+    for name, share in zip(names, shares.T, strict=True):
+        found = bootstrap_mean(share, generator(seed, "percent_helping", str(name)), null=50.0)
+        rows.append(from_bootstrap(replace(base, layer=name), found))
+    return [*adjusted(rows[:1], HOLM), *adjusted(rows[1:], HOLM)]
 
 
 def _efficiency_rows(series: LayerSeries, names: list[str | None]) -> list[Row]:

@@ -10,11 +10,12 @@ from lca_analysis.analysis.bootstrap import BOOTSTRAP_METHOD, bootstrap_mean
 from lca_analysis.analysis.inference import HAC_METHOD, hac_mean
 from lca_analysis.analysis.layer_series import LayerSeries
 from lca_analysis.analysis.multiplicity import BENJAMINI_HOCHBERG, HOLM
-from lca_analysis.analysis.rows import EVERY_CLASS, Row, adjusted, from_interval, from_test, generator
+from lca_analysis.analysis.rows import EVERY_CLASS, Row, adjusted, from_bootstrap, from_test, generator
 
 Reals = NDArray[np.float64]
 
 _METHOD = f"{HAC_METHOD}, summed over iterations"
+_BOOTSTRAP = f"{BOOTSTRAP_METHOD}, summed over iterations"
 _NULL = "mean loss change = 0"
 
 
@@ -25,7 +26,7 @@ def hurting_rows(series: LayerSeries, seed: int) -> list[Row]:
     layer hurts), or negative (less: it helps). Estimate: the sum over iterations, S_G = Σ_t Σ_{i∈G} A[t, i].
     Unit of replication: the iteration, of this one run: the result speaks of this training, not of other seeds.
     Assumptions and limits: those of `hac_mean`. Holm over layers, and over layers × classes for single classes.
-    Beside it, a stationary-block-bootstrap interval.
+    Beside it, the same tests by a stationary block bootstrap, with a Holm correction of their own.
 
     Parameters
     ----------
@@ -61,11 +62,14 @@ def _class_rows(series: LayerSeries, label: int, alternative: str) -> list[Row]:
 
 
 def _bootstrap_rows(series: LayerSeries, seed: int) -> list[Row]:
-    """Give bootstrap intervals of network and layers."""
+    """Test network and layers by resampling, both ways."""
+    values = dict(zip([None, *series.layers], with_total(series.lca).T, strict=True))
+    found = {name: bootstrap_mean(column, generator(seed, "net_lca", str(name))) for name, column in values.items()}
     rows = []
-    for name, values in zip([None, *series.layers], with_total(series.lca).T, strict=True):
-        found = bootstrap_mean(values, generator(seed, "net_lca", str(name)))
-        rows.append(from_interval(Row("net_lca", BOOTSTRAP_METHOD, 0, layer=name), found, float(found.n)))
+    for alternative in ("greater", "less"):
+        base = Row("net_lca", _BOOTSTRAP, 0, null=_NULL, alternative=alternative)
+        tests = [from_bootstrap(replace(base, layer=name), one, float(one.n)) for name, one in found.items()]
+        rows += [*adjusted(tests[:1], HOLM), *adjusted(tests[1:], HOLM)]
     return rows
 
 

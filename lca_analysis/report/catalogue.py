@@ -61,8 +61,8 @@ def _layers(sources: Sources) -> Figure:
     ends = pd.DataFrame({"layer": totals["layer"], "low": np.nan, "high": np.nan})
     if sources.has("results_hurting", sources.split):
         rows = sources.result("results_hurting", NET_LCA)
-        # A layer has a row for each method and alternative; the interval of its test comes first.
-        tested = rows[rows["subject"].isna() & rows["layer"].notna()].sort_values("p", kind="stable")
+        # A layer has a row for each method and alternative; the interval of its HAC test comes first.
+        tested = rows[rows["subject"].isna() & rows["layer"].notna()].sort_values(["method", "p"], kind="stable")
         ends = tested[["layer", "low", "high"]]
     frame = totals.merge(ends.drop_duplicates("layer"), on="layer", how="left")
     return figures.figure_layers(frame.assign(estimate=frame["lca"]))

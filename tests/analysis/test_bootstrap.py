@@ -5,6 +5,7 @@ from scipy.signal import lfilter
 
 from lca_analysis.analysis.bootstrap import bootstrap_mean, resample
 from lca_analysis.analysis.inference import hac_mean
+from lca_analysis.errors import ArgumentError
 
 
 def test_resamples_are_those_of_the_stationary_bootstrap() -> None:
@@ -67,3 +68,23 @@ def test_interval_of_few_effective_iterations_is_widened_as_the_hac_one() -> Non
     found = [bootstrap_mean(column, np.random.default_rng(0)) for column in series.T]
     widths = np.array([one.high - one.low for one in found]) / (hac.high - hac.low)
     assert np.nanmedian(widths) == pytest.approx(1, abs=0.1)
+
+
+def test_p_values_agree_with_the_interval() -> None:
+    rng = np.random.default_rng(8)
+    for shift in (0.0, 0.1, 0.3):
+        series = rng.standard_normal(400) + shift
+        found = bootstrap_mean(series, np.random.default_rng(1))
+        assert (found.p("two-sided") <= 0.05) == (not found.low <= 0 <= found.high)
+        assert found.p("greater") + found.p("less") == pytest.approx(1.0, abs=0.01)
+        moved = bootstrap_mean(series + 50, np.random.default_rng(1), null=50)
+        assert moved.p("greater") == pytest.approx(found.p("greater"), abs=0.003)
+
+
+def test_p_is_never_zero_and_missing_where_there_is_no_interval() -> None:
+    found = bootstrap_mean(np.random.default_rng(0).standard_normal(100) + 9, np.random.default_rng(0))
+    assert found.p("greater") == 1 / 1000
+    assert found.p("less") == 1.0
+    assert np.isnan(bootstrap_mean(np.ones(100), np.random.default_rng(0)).p("two-sided"))
+    with pytest.raises(ArgumentError, match="sideways"):
+        found.p("sideways")

@@ -8,15 +8,15 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-_FILE = Path(__file__).parents[2] / "benchmarks" / "calibration.py"
+_FILE = Path(__file__).parents[2] / "benchmarks" / "calibration_measures.py"
 
 
 def _load() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("calibration", _FILE)
+    spec = importlib.util.spec_from_file_location("calibration_measures", _FILE)
     if spec is None or spec.loader is None:
         raise ImportError(_FILE)
     module = importlib.util.module_from_spec(spec)
-    sys.modules["calibration"] = module
+    sys.modules["calibration_measures"] = module
     spec.loader.exec_module(module)
     return module
 
@@ -48,6 +48,23 @@ def test_hac_mean_with_falling_variance_and_efficiency(case) -> None:  # type: i
 def test_block_bootstrap_interval(case) -> None:  # type: ignore[no-untyped-def]
     covers = bench.bootstrap_misses(case, np.random.default_rng(2), 150)
     assert _within(bench.rate(covers)[0], 150, 0.0, 0.08)
+
+
+@pytest.mark.parametrize("case", [CASES[1], CASES[3], CASES[9]], ids=str)
+def test_block_bootstrap_test(case) -> None:  # type: ignore[no-untyped-def]
+    assert _within(bench.rate(bench.bootstrap_rates(case, np.random.default_rng(9), 200))[0], 200)
+
+
+def test_holm_keeps_the_family_wise_error() -> None:
+    for effects in (0, 10):
+        p = bench.holm_rates(bench.Case(500, 0.5, "t3"), np.random.default_rng(10), 300, effects)
+        assert _within(bench.rate(p)[0], 300)
+
+
+def test_false_discovery_rate_is_kept() -> None:
+    for effects in (0, 10):
+        shares = bench.false_discoveries(bench.Case(500, 0.5, "t3"), np.random.default_rng(11), 300, effects)
+        assert _within(shares.mean(), 300)
 
 
 def test_flip_interval() -> None:

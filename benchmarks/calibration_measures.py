@@ -1,0 +1,209 @@
+"""Simulated series under each test's null, and with planted effects: what ``calibration.py`` measures and judges.
+
+Each measure gives p-values (or 0 and 1 for an interval that misses and one that covers), NaN for a refusal.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from lca_analysis.analysis.bootstrap import bootstrap_mean
+from lca_analysis.analysis.coincidence import (
+    JITTER,
+    coincidence_test,
+    pair_p_values,
+    residual_coincidence_test,
+    shared_scores,
+)
+from lca_analysis.analysis.evenness import why_uneven
+from lca_analysis.analysis.flips import flip_interval
+from lca_analysis.analysis.helping import efficiency
+from lca_analysis.analysis.inference import hac_mean
+from lca_analysis.analysis.lags import lag_curve, lag_of_maximum, mean_delay, resample_counts
+from lca_analysis.analysis.multiplicity import BENJAMINI_HOCHBERG, HOLM, adjust
+from lca_analysis.analysis.peaks import deepest_minima
+from lca_analysis.analysis.periodicity import periodicity
+
+Reals = NDArray[np.float64]
+
+LENGTHS = (100, 500, 2000)
+COEFFICIENTS = (0.0, 0.5, 0.9)
+INNOVATIONS = ("normal", "t3")
+LEVEL = 0.05
+_BURN_IN = 200
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of series."""
+
+    length: int
+    coefficient: float
+    innovation: str
+
+    def draw(self, rng: np.random.Generator, count: int) -> Reals:
+        """Draw series as columns, each of mean 0 and variance about 1."""
+        size = (_BURN_IN + self.length, count)
+        noise = rng.standard_normal(size) if self.innovation == "normal" else rng.standard_t(3, size) / np.sqrt(3)
+        series = lfilter([1.0], [1.0, -self.coefficient], noise, axis=0)[_BURN_IN:]
+        return series * np.sqrt(1 - self.coefficient**2)
+
+
+Simulation = Callable[[Case, np.random.Generator, int], Reals]
+
+CASES = [Case(t, phi, kind) for t in LENGTHS for phi in COEFFICIENTS for kind in INNOVATIONS]
+
+
+def hac_rates(case: Case, rng: np.random.Generator, repeats: int, effect: float = 0.0) -> tuple[Reals, Reals]:
+    """p-values of the two-sided and the one-sided test of the mean; `effect` in long-run standard errors."""
+    error = np.sqrt((1 + case.coefficient) / (1 - case.coefficient) / case.length)
+    series = case.draw(rng, repeats) + effect * error
+    return hac_mean(series).p, hac_mean(series, alternative="greater").p
+
+
+def envelope_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
+    """p-values of the test of the mean when the variance falls by a factor of 400 over the run."""
+    envelope = np.exp(-3 * np.arange(case.length) / case.length)[:, None]
+    return hac_mean(case.draw(rng, repeats) * envelope, alternative="greater").p
+
+
+def efficiency_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
+    """p-values of net over gross when helping and hurting cancel."""
+    net = case.draw(rng, repeats)
+    return efficiency(net, np.abs(net) + rng.gamma(2.0, size=net.shape)).p
+
+
+def bootstrap_misses(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
+    """Whether the block-bootstrap interval misses the mean: 0 (misses), 1 (covers), NaN (refused)."""
+    found = [bootstrap_mean(column, rng, repeats=399) for column in case.draw(rng, repeats).T]
+    return np.array([np.nan if np.isnan(one.low) else float(one.low <= 0 <= one.high) for one in found])
+
+
+def bootstrap_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
+    """p-values of the one-sided block-bootstrap test."""
+    return np.array([bootstrap_mean(column, rng, repeats=399).p("greater") for column in case.draw(rng, repeats).T])
+
+
+def flip_rates(case: Case, rng: np.random.Generator, repeats: int, parameters: int = 30) -> Reals:
+    """p-values of the flip interval of dependent parameters."""
+    found = []
+    for _ in range(repeats):
+        series = case.draw(rng, parameters) + case.draw(rng, 1)
+        found.append(flip_interval(series).p[0])
+    return np.array(found)
+
+
+def periodicity_rates(case: Case, rng: np.random.Generator, repeats: int, amplitude: float = 0.0) -> Reals:
+    """p-values of periodicity; `amplitude` is that of a sinusoid of period 12.3, in standard deviations."""
+    wave = np.sin(2 * np.pi * np.arange(case.length)[:, None] / 12.3 + rng.uniform(0, 6.28, repeats))
+    return periodicity(case.draw(rng, repeats) + amplitude * wave).p
+
+
+def coincidence_rates(
+    case: Case, rng: np.random.Generator, repeats: int, layers: int = 3, **options: float | bool
+) -> Reals:
+    """p-values of shared moments.
+
+    Options: `common` (weight of a component that all layers share), `envelope` (all layers learn most at the start),
+    `local` (shifts within ± JITTER), `residual` (after regression on the other layers' total).
+    """
+    found = []
+    reach = min(JITTER, case.length // 8)
+    shifts = np.arange(-reach, reach + 1) if options.get("local") else None
+    for _ in range(repeats):
+        series = case.draw(rng, layers) + float(options.get("common", 0)) * case.draw(rng, 1)
+        if options.get("envelope"):
+            series = series * np.exp(-3 * np.arange(case.length) / case.length)[:, None]
+        if shifts is None and why_uneven(series) is not None:
+            found.append(np.nan)
+            continue
+        if options.get("residual"):
+            found.append(residual_coincidence_test(series, rng, shifts, 199).p)
+            continue
+        scores = shared_scores([deepest_minima(column) for column in series.T], case.length)
+        found.append(coincidence_test(scores, rng, shifts).p)
+    return np.array(found)
+
+
+def pair_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
+    """p-values of one pair of layers."""
+    pairs = (case.draw(rng, 2) for _ in range(repeats))
+    scores = (shared_scores([deepest_minima(column) for column in pair.T], case.length) for pair in pairs)
+    return np.array([pair_p_values(score)[0] for score in scores])
+
+
+def lag_misses(case: Case, rng: np.random.Generator, repeats: int, momentum: float = 0.8) -> tuple[Reals, Reals]:
+    """Whether the intervals of lag (truth 3) and mean delay (truth m / (1 − m)) miss: 0, 1 (covers), NaN."""
+    lag, delay = [], []
+    for _ in range(repeats):
+        gradient = case.draw(rng, 20)
+        late = -np.roll(gradient, 3, axis=0) + 2 * rng.standard_normal(gradient.shape)
+        moved = lfilter([1.0], [1.0, -momentum], -gradient + rng.standard_normal(gradient.shape), axis=0)
+        for series, store, measure, truth in (
+            (late, lag, lag_of_maximum, 3.0),
+            (moved, delay, mean_delay, momentum / (1 - momentum)),
+        ):
+            curve = lag_curve(series, gradient)
+            drawn = resample_counts(case.length, rng, 199) @ curve.products / case.length
+            found = measure(curve, drawn)
+            store.append(np.nan if np.isnan(found.low) else float(found.low <= truth <= found.high))
+    return np.array(lag), np.array(delay)
+
+
+def family(case: Case, rng: np.random.Generator, effects: int, adjustment: str, tests: int = 40) -> tuple[Reals, Reals]:
+    """Corrected p-values of true nulls and of true effects: layers that share a component, some of which hurt."""
+    error = np.sqrt((1 + case.coefficient) / (1 - case.coefficient) / case.length)
+    series = case.draw(rng, tests) + 0.5 * case.draw(rng, 1)
+    series[:, :effects] += 6 * error
+    p = adjust(hac_mean(series, alternative="greater").p, adjustment)
+    return p[effects:], p[:effects]
+
+
+def holm_rates(case: Case, rng: np.random.Generator, repeats: int, effects: int = 0) -> Reals:
+    """Smallest corrected p-value of the true nulls of each family."""
+    return np.array([np.nanmin(family(case, rng, effects, HOLM)[0]) for _ in range(repeats)])
+
+
+def false_discoveries(case: Case, rng: np.random.Generator, repeats: int, effects: int = 10) -> Reals:
+    """Share of true nulls among the discoveries of each family."""
+    found = []
+    for _ in range(repeats):
+        wrong, right = ((p <= LEVEL).sum() for p in family(case, rng, effects, BENJAMINI_HOCHBERG))
+        found.append(wrong / max(wrong + right, 1))
+    return np.array(found)
+
+
+def lag_found(case: Case, rng: np.random.Generator, repeats: int, lag: int = 9) -> Reals:
+    """0 where a planted lag is recovered within one iteration, 1 where it is not."""
+    found = []
+    for _ in range(repeats):
+        gradient = case.draw(rng, 20)
+        step = -np.roll(gradient, lag, axis=0) + 2 * rng.standard_normal(gradient.shape)
+        curve = lag_curve(step, gradient)
+        found.append(float(abs(curve.lag[curve.correlation.argmax()] - lag) > 1))
+    return np.array(found)
+
+
+def planted_peaks(case: Case, rng: np.random.Generator, repeats: int, layers: int = 4, **options: bool) -> Reals:
+    """p-values of shared moments where a fifth of each layer's 20 moments is shared."""
+    reach = min(JITTER, case.length // 8)
+    shifts = np.arange(-reach, reach + 1) if options.get("local") else None
+    found = []
+    for _ in range(repeats):
+        series = case.draw(rng, layers)
+        series[rng.choice(case.length, 4, replace=False)] -= 6
+        if options.get("residual"):
+            found.append(residual_coincidence_test(series, rng, shifts, 199).p)
+        else:
+            scores = shared_scores([deepest_minima(column) for column in series.T], case.length)
+            found.append(coincidence_test(scores, rng, shifts).p)
+    return np.array(found)
+
+
+def rate(p: Reals) -> tuple[float, float]:
+    """Share of p ≤ 0.05, and share of refusals."""
+    refused = np.isnan(p)
+    return float((p[~refused] <= LEVEL).sum() / len(p)), float(refused.mean())
