@@ -9,9 +9,10 @@ from lca_analysis.cli.output import progress_from, quiet_option
 @click.argument("store")
 @click.option("--out", default="report", show_default=True, help="Folder for the pages and figures.")
 @click.option("--run", help="Only this run (default: every run of the store).")
+@click.option("--pdf", is_flag=True, help="Write report.pdf beside each page: what was found, and the figures.")
 @quiet_option
-def report(store: str, out: str, run: str | None, quiet: bool) -> None:
-    """Write one HTML page per run of STORE, with its figures as PNG and SVG files.
+def report(store: str, out: str, run: str | None, pdf: bool, quiet: bool) -> None:
+    """Write one HTML page per run of STORE, with its figures as PNG and SVG files and their numbers as tables.
 
     The page needs no network. Needs the results of `lca analyze`.
 
@@ -21,5 +22,5 @@ def report(store: str, out: str, run: str | None, quiet: bool) -> None:
     """
     from lca_analysis.report import report as write_report
 
-    for page in write_report(store, out, run=run, progress=progress_from(quiet)):
+    for page in write_report(store, out, run=run, progress=progress_from(quiet), pdf=pdf):
         click.echo(page)

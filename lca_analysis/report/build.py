@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from lca_analysis.errors import NotFoundError
@@ -14,7 +15,8 @@ from lca_analysis.report.catalogue import DRAWINGS, Drawing
 from lca_analysis.report.embedding import Picture, embed
 from lca_analysis.report.facts import tiles
 from lca_analysis.report.page import Card, folder_name, make_page, render_index, render_page
-from lca_analysis.report.saving import render, write_atomic
+from lca_analysis.report.pdf import PDF_NAME, render_pdf
+from lca_analysis.report.saving import render, table_files, write_atomic
 from lca_analysis.report.sources import Sources
 from lca_analysis.store import Store, open_store
 
@@ -27,6 +29,7 @@ def report(
     run: str | None = None,
     progress: bool | None = None,
     index: bool | None = None,
+    pdf: bool = False,
 ) -> list[Path]:
     """Draw the figures of every run and write its page.
 
@@ -35,8 +38,9 @@ def report(
     store : Store or path
         The store, with the results of the analyses.
     out : path
-        Folder for the report, made where it is missing: ``<out>/<run>/index.html`` and ``<out>/<run>/figures``,
-        and ``<out>/index.html``, which lists the runs, when there are several.
+        Folder for the report, made where it is missing: ``<out>/<run>/index.html``, the figures as files in
+        ``<out>/<run>/figures`` and the numbers behind them in ``<out>/<run>/tables``; and ``<out>/index.html``,
+        which lists the runs, when there are several.
     run : str, optional
         Only this run; None reports all.
     progress : bool, optional
@@ -44,6 +48,8 @@ def report(
     index : bool, optional
         Whether the pages link to ``<out>/index.html`` and it is written; None: when there are several. True for one
         run is for a caller that writes it.
+    pdf : bool
+        Whether to write ``<out>/<run>/report.pdf`` as well: what was found, and a page for each figure.
 
     Returns
     -------
@@ -61,7 +67,7 @@ def report(
     chosen = _reportable([Sources(store, name) for name in _runs(store, run)])
     several = len(chosen) > 1 if index is None else index
     with track(len(chosen) * len(DRAWINGS), "report", "figure", progress) as bar:
-        pages = [_report_run(sources, Path(out), several, bar.update) for sources in chosen]
+        pages = [_report_run(sources, Path(out), several, pdf, bar.update) for sources in chosen]
     if several and len(chosen) > 1:
         rows = [(sources.run, tiles(sources)) for sources in chosen]
         write_atomic(Path(out) / "index.html", render_index(rows))
@@ -109,23 +115,30 @@ def _check(sources: Sources) -> None:
         )
 
 
-def _report_run(sources: Sources, out: Path, index: bool, advance: Callable[[int], object]) -> Path:
-    """Write the figures and the page of one run."""
+def _report_run(sources: Sources, out: Path, index: bool, pdf: bool, advance: Callable[[int], object]) -> Path:
+    """Write the figures, the numbers behind them, and the page of one run."""
     folder = out / folder_name(sources.run)
     plates = [_plate(sources, drawing, advance) for drawing in DRAWINGS]
     for plate in plates:
         for suffix, data in plate.files.items():
             write_atomic(folder / "figures" / f"{plate.drawing.name}.{suffix}", data)
-    page = make_page(sources, _cards(sources, plates), index)
+        for name, frame in plate.frames.items():
+            for suffix, data in table_files(frame).items():
+                write_atomic(folder / "tables" / f"{name}.{suffix}", data)
+    page = make_page(sources, _cards(sources, plates), index, pdf)
+    if pdf:
+        drawn = [(plate.drawing, plate.figure) for plate in plates if plate.figure is not None]
+        write_atomic(folder / PDF_NAME, render_pdf(page, drawn))
     write_atomic(folder / "index.html", render_page(page))
     return folder / "index.html"
 
 
 @dataclass(frozen=True)
 class _Plate:
-    """A figure as drawn and rendered, or the reason why there is none."""
+    """A figure as drawn and rendered, with the frames behind it, or the reason why there is none."""
 
     drawing: Drawing
+    frames: dict[str, pd.DataFrame]
     figure: Figure | None
     files: dict[str, bytes]
     reason: str
@@ -134,22 +147,23 @@ class _Plate:
 def _plate(sources: Sources, drawing: Drawing, advance: Callable[[int], object]) -> _Plate:
     """Draw and render one figure."""
     try:
-        figure = _draw(sources, drawing)
+        frames = _read(sources, drawing)
+        figure = drawing.plot(*frames.values())
+        return _Plate(drawing, frames, figure, render(figure), "")
     except NotFoundError as error:
-        return _Plate(drawing, None, {}, str(error))
+        return _Plate(drawing, {}, None, {}, str(error))
     finally:
         advance(1)
-    return _Plate(drawing, figure, render(figure), "")
 
 
-def _draw(sources: Sources, drawing: Drawing) -> Figure:
-    """Draw a figure, or say which of its tables is missing."""
+def _read(sources: Sources, drawing: Drawing) -> dict[str, pd.DataFrame]:
+    """Read what a figure draws, or say which of its tables is missing."""
     for name in drawing.tables:
         if not sources.has(name, sources.split):
             raise NotFoundError(f"there is no table {name} for the {sources.split} split")
         if name.startswith(RESULTS_PREFIX) and sources.table(name).empty:
             raise NotFoundError(f"the analysis could not fill {name}; the rows without a result below say why")
-    return drawing.draw(sources)
+    return drawing.read(sources)
 
 
 def _cards(sources: Sources, plates: list[_Plate]) -> list[Card]:
@@ -166,4 +180,4 @@ def _card(sources: Sources, plate: _Plate, picture: Picture | None) -> Card:
     if picture is None:
         return Card(about.name, about.title, about.caption, reason=plate.reason)
     alt = f"{about.title}, run {sources.run}. {about.caption}"
-    return Card(about.name, about.title, about.caption, alt, **vars(picture))
+    return Card(about.name, about.title, about.caption, alt, **vars(picture), frames=tuple(plate.frames))

@@ -3,14 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lca_analysis.errors import NotFoundError
-from lca_analysis.report import figures
-from lca_analysis.report import sources as frames
-from lca_analysis.report.quantities import LAG, NET_LCA, SHARED_PEAKS
+from lca_analysis.report import behind, figures
 from lca_analysis.report.sources import Sources
 
 
@@ -27,77 +23,39 @@ class Drawing:
     caption : str
         What it shows and how it is read.
     tables : tuple of str
-        The tables that it needs.
-    draw : callable
-        Draws it; raises NotFoundError where the tables hold nothing to draw.
+        The tables of the store that it needs.
+    read : callable
+        Gives the frames behind it by name; raises NotFoundError where the tables hold nothing to draw.
+    plot : callable
+        Draws these frames, in their order.
     """
 
     name: str
     title: str
     caption: str
     tables: tuple[str, ...]
-    draw: Callable[[Sources], Figure]
+    read: Callable[[Sources], dict[str, pd.DataFrame]]
+    plot: Callable[..., Figure]
+
+    def draw(self, sources: Sources) -> Figure:
+        """Read and draw."""
+        return self.plot(*self.read(sources).values())
 
 
-def _loss(sources: Sources) -> Figure:
-    """Draw the loss and the residuals of all splits."""
-    tolerance = float(sources.table("computations")["tolerance"].iloc[0])
-    return figures.figure_loss(frames.loss_points(sources), frames.steps_of_splits(sources), tolerance)
+def _loss(points: pd.DataFrame, steps: pd.DataFrame) -> Figure:
+    """Draw the loss, and the residuals beside the tolerance that they had to meet."""
+    return figures.figure_loss(points, steps, float(steps["tolerance"].iloc[0]))
 
 
-def _helping(sources: Sources) -> Figure:
-    """Draw percent helping over the iterations."""
-    return figures.figure_helping(sources.table("results_helping_series"))
+def _lag(curve: pd.DataFrame, lags: pd.DataFrame) -> Figure:
+    """Draw cross-correlations and lags, beside the momentum where there was one."""
+    momentum = lags["momentum"].iloc[0]
+    return figures.figure_lag(curve, lags, None if pd.isna(momentum) else float(momentum))
 
 
-def _parameters(sources: Sources) -> Figure:
-    """Draw how often each parameter helps."""
-    return figures.figure_parameter_helping(sources.table("results_parameter_helping"))
-
-
-def _layers(sources: Sources) -> Figure:
-    """Draw gross and net LCA by layer; without an interval where the analysis has none."""
-    totals = frames.layer_totals(sources)
-    ends = pd.DataFrame({"layer": totals["layer"], "low": np.nan, "high": np.nan})
-    if sources.has("results_hurting", sources.split):
-        rows = sources.result("results_hurting", NET_LCA)
-        # A layer has a row for each method and alternative; the interval of its HAC test comes first.
-        tested = rows[rows["subject"].isna() & rows["layer"].notna()].sort_values(["method", "p"], kind="stable")
-        ends = tested[["layer", "low", "high"]]
-    frame = totals.merge(ends.drop_duplicates("layer"), on="layer", how="left")
-    return figures.figure_layers(frame.assign(estimate=frame["lca"]))
-
-
-def _parts(sources: Sources) -> Figure:
-    """Draw the parts of the update, where the computation divided it."""
-    totals = frames.layer_totals(sources)
-    if totals[list(frames.PARTS)].isna().all(axis=None):
-        raise NotFoundError("the update was not divided, for want of recorded hyper-parameters")
-    return figures.figure_parts(totals)
-
-
-def _lag(sources: Sources) -> Figure:
-    """Draw cross-correlations and lags, beside the delay of the recorded momentum."""
-    curve = sources.table("results_lag_curve")
-    lags = sources.result("results_oscillation", LAG).dropna(subset=["layer"]).drop_duplicates("layer")
-    names = pd.DataFrame({"layer": list(dict.fromkeys(curve["layer"]))})
-    run = sources.store.table("runs", run=sources.run).iloc[0]
-    momentum = float(run["momentum"]) if run["optimizer"] == "SGD" and not pd.isna(run["momentum"]) else None
-    return figures.figure_lag(curve, names.merge(lags, on="layer", how="left"), momentum)
-
-
-def _pairs(sources: Sources) -> Figure:
-    """Draw the peaks that pairs of layers share."""
-    rows = sources.result("results_synchronization", SHARED_PEAKS).dropna(subset=["subject", "estimate"])
-    pairs = rows["subject"].str.split("|", n=1, expand=True)
-    if rows.empty or pairs.shape[1] < 2:
-        raise NotFoundError("no pair of layers was tested")
-    frame = pd.DataFrame({"first": pairs[0], "second": pairs[1], "estimate": rows["estimate"]}).dropna()
-    depth = {layer: place for place, layer in enumerate(sources.layers)}
-    order = frame[["first", "second"]].map(lambda layer: depth.get(layer, len(depth)))
-    return figures.plot_synchronization(
-        frame.loc[order.sort_values(["first", "second"], kind="stable").index]
-    ).get_figure(root=True)  # type: ignore[return-value]
+def _pairs(pairs: pd.DataFrame) -> Figure:
+    """Draw the matrix of pairs."""
+    return figures.plot_synchronization(pairs).get_figure(root=True)  # type: ignore[return-value]
 
 
 DRAWINGS = (
@@ -107,6 +65,7 @@ DRAWINGS = (
         "Thin: the loss over the whole split. Broad: the first loss plus the running sum of everything that was "
         "allocated; where the two part, the allocation misses something. Beneath: what it misses in each step.",
         ("iterations", "computations"),
+        behind.loss,
         _loss,
     ),
     Drawing(
@@ -115,28 +74,32 @@ DRAWINGS = (
         "Left: all helping and all hurting of a layer's parameters, summed apart. Right: what is left of them. "
         "Blue lowered the loss, vermilion raised it.",
         ("layers",),
-        _layers,
+        behind.layers,
+        figures.figure_layers,
     ),
     Drawing(
         "cumulative",
         "What each layer has contributed so far",
         "A line that falls is a layer that is learning. Lines in the upper half have raised the loss on balance.",
         ("results_cumulative",),
-        lambda sources: figures.figure_cumulative(frames.cumulative_of_splits(sources)),
+        behind.cumulative,
+        figures.figure_cumulative,
     ),
     Drawing(
         "helping",
         "How many parameters help",
         "The share of moving parameters whose motion lowered the loss in each step; exact zeros are left out.",
         ("results_helping_series",),
-        _helping,
+        behind.table("helping", "results_helping_series"),
+        figures.figure_helping,
     ),
     Drawing(
         "parameter_helping",
         "How often a parameter helps",
         "Every parameter counted once, by the share of its steps in which it helped.",
         ("results_parameter_helping",),
-        _parameters,
+        behind.table("parameter_helping", "results_parameter_helping"),
+        figures.figure_parameter_helping,
     ),
     Drawing(
         "histogram",
@@ -144,7 +107,8 @@ DRAWINGS = (
         "Every parameter in every step, by the size of its LCA. Above: how many there are of each size, on a log "
         "axis. Beneath: the loss change that they carry.",
         ("histogram",),
-        lambda sources: figures.figure_histogram(frames.histogram_of_network(sources)),
+        behind.histogram,
+        figures.figure_histogram,
     ),
     Drawing(
         "units",
@@ -152,7 +116,8 @@ DRAWINGS = (
         "One row per neuron or channel, from the most helping to the most hurting of its layer; those that moved the "
         "loss most where a layer has many. Colours are linear near zero and logarithmic beyond.",
         ("units",),
-        lambda sources: figures.figure_units(frames.largest_units(sources)),
+        behind.units,
+        figures.figure_units,
     ),
     Drawing(
         "spectra",
@@ -160,7 +125,8 @@ DRAWINGS = (
         "The power of each layer's steps and path gradients by period, and at which periods the layer helps or hurts. "
         "∞ is the steady part. From the sampled parameters.",
         ("results_spectra",),
-        lambda sources: figures.figure_spectra(sources.table("results_spectra")),
+        behind.table("spectra", "results_spectra"),
+        figures.figure_spectra,
     ),
     Drawing(
         "lag",
@@ -168,6 +134,7 @@ DRAWINGS = (
         "How many iterations a layer's steps follow its negative path gradient. A layer that lags by more than a "
         "quarter of a period moves against its gradient. Momentum m delays by m/(1−m) on average.",
         ("results_lag_curve", "results_oscillation"),
+        behind.lag,
         _lag,
     ),
     Drawing(
@@ -176,20 +143,23 @@ DRAWINGS = (
         "Each layer's LCA, divided among the fresh gradient, the momentum carried over and weight decay; the three "
         "add up to it.",
         ("layers",),
-        _parts,
+        behind.parts,
+        figures.figure_parts,
     ),
     Drawing(
         "peaks",
         "Moments of learning",
         "The iterations in which each layer lowered the loss most, and how many layers have theirs at the same time.",
         ("results_peaks",),
-        lambda sources: figures.figure_peaks(frames.peaks_with_counts(sources)),
+        behind.peaks,
+        figures.figure_peaks,
     ),
     Drawing(
         "synchronization",
         "Layers that learn together",
         "How many moments of learning each pair of layers shares.",
         ("results_synchronization",),
+        behind.pairs,
         _pairs,
     ),
 )

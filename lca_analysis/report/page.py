@@ -27,6 +27,7 @@ class Card:
     width: int = 0
     height: int = 0
     vector: bool = False
+    frames: tuple[str, ...] = ()
     reason: str = ""
 
 
@@ -56,6 +57,7 @@ class Page:
     subtitle: str
     version: str
     index: bool
+    pdf: bool
     tiles: list[Fact]
     notes: list[str]
     found: list[Found]
@@ -71,7 +73,7 @@ def folder_name(run: str) -> str:
     return name.replace(".", "%2E") if name.startswith(".") or name == "index.html" else name
 
 
-def make_page(sources: Sources, cards: list[Card], index: bool) -> Page:
+def make_page(sources: Sources, cards: list[Card], index: bool, pdf: bool = False) -> Page:
     """Gather what the page of a run says.
 
     Parameters
@@ -82,6 +84,8 @@ def make_page(sources: Sources, cards: list[Card], index: bool) -> Page:
         Its figures.
     index : bool
         Whether there is a page of all runs to link to.
+    pdf : bool
+        Whether there is a PDF to link to.
 
     Returns
     -------
@@ -94,6 +98,7 @@ def make_page(sources: Sources, cards: list[Card], index: bool) -> Page:
         subtitle=subtitle(sources),
         version=version("lca-analysis"),
         index=index,
+        pdf=pdf,
         tiles=tiles(sources),
         notes=notes(sources),
         found=[Found(split, statements(sources, split)) for split in sources.splits],

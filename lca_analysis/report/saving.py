@@ -4,13 +4,17 @@ import os
 from io import BytesIO
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from lca_analysis.report.figures.style import style_context
+from lca_analysis.store.files import parquet_bytes
 
 PNG_DPI = 170
+CSV_DIGITS = 7
 
 
 def render(figure: Figure) -> dict[str, bytes]:
@@ -57,6 +61,23 @@ def render_png(figure: Figure, dpi: int) -> bytes:
         figure.set_dpi(dpi)
         FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return buffer.getvalue()
+
+
+def table_files(frame: pd.DataFrame) -> dict[str, bytes]:
+    """Write a frame as CSV and Parquet.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What to write.
+
+    Returns
+    -------
+    dict of str to bytes
+        The files' contents by suffix, "csv" (real numbers with `CSV_DIGITS` digits) and "parquet" (exact).
+    """
+    text = frame.to_csv(index=False, lineterminator="\n", float_format=f"%.{CSV_DIGITS}g")
+    return {"csv": text.encode(), "parquet": parquet_bytes(pa.Table.from_pandas(frame, preserve_index=False))}
 
 
 def write_atomic(path: Path, data: bytes) -> None:
