@@ -1,5 +1,6 @@
 """What one would store a weight trajectory with instead: the codecs that the package's is measured against."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -35,13 +36,13 @@ class WeightsFile:
                 matrix[start : start + height] = np.asarray(points[start : start + height], np.float64)
         return self._path.stat().st_size
 
-    def decode(self) -> list[Flat]:
+    def decode(self) -> Iterator[Flat]:
         """Read it back."""
         with h5py.File(self._path) as file:
             matrix = file["all_weights"]
             height = matrix.chunks[0]
-            parts = [matrix[start : start + height].astype(np.float32) for start in range(0, len(matrix), height)]
-        return [row for part in parts for row in part]
+            for start in range(0, len(matrix), height):
+                yield from matrix[start : start + height].astype(np.float32)
 
 
 class Difference:
@@ -63,15 +64,13 @@ class Difference:
             before = now
         return sum(map(len, self._streams))
 
-    def decode(self) -> list[Flat]:
+    def decode(self) -> Iterator[Flat]:
         """Undo `encode`."""
-        points: list[Flat] = []
         now: Words = np.zeros((), np.uint32)
         for stream in self._streams:
             folded = self._unpack(stream)
             now = now + ((folded >> 1) ^ (np.uint32(0) - (folded & 1)))
-            points.append(disordered(now))
-        return points
+            yield disordered(now)
 
     def _pack(self, folded: Words) -> bytes:
         raise NotImplementedError

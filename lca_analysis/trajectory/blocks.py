@@ -1,6 +1,7 @@
 """How the tensors of a run are laid out in blocks of equal words, the unit of coding."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from lca_analysis.trajectory.manifest import TensorInfo
 from lca_analysis.trajectory.words import WordFormat, word_format
@@ -26,12 +27,12 @@ class Piece:
         """Number of elements."""
         return self.stop - self.start
 
-    @property
+    @cached_property
     def place(self) -> slice:
         """Where it lies in the block."""
         return slice(self.offset, self.offset + self.size)
 
-    @property
+    @cached_property
     def source(self) -> slice:
         """What it takes of the flat tensor."""
         return slice(self.start, self.stop)
@@ -44,7 +45,7 @@ class Block:
     form: WordFormat
     pieces: tuple[Piece, ...]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of words."""
         return sum(piece.size for piece in self.pieces)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from lca_analysis.trajectory.blocks import Block
 from lca_analysis.trajectory.prediction import exponent_mask, to_values
-from lca_analysis.trajectory.words import WordFormat, Words, from_ordered
+from lca_analysis.trajectory.words import WordFormat, Words, from_ordered, parts
 
 _DECAY, _FRESH = 0.75, 0.25  # slower means blur the signs of parameters that come to rest
 _MANTISSA = {"float64": 52, "float32": 23, "float16": 10, "bfloat16": 7}
@@ -30,44 +30,57 @@ class StepMeans:
         self._form = block.form
         self._fraction = fraction
         self._places = [piece.place for piece in block.pieces if piece.quantised]
-        self.mean = np.zeros(block.size)
+        self.mean = np.zeros(block.size)  # stays 0, which means exact, outside of these places
 
     def forget(self) -> None:
         """Begin anew, so that the next point is exact."""
-        self.mean = np.zeros_like(self.mean)
+        self.mean.fill(0.0)
 
     def advance(self, values: NDArray[Any], before: NDArray[Any]) -> None:
         """Take in the step between two reconstructed points."""
         with np.errstate(all="ignore"):
             for place in self._places:
-                step = np.abs(values[place].astype(np.float64) - before[place])
-                mean = self.mean[place]
-                self.mean[place] = np.where(mean == 0, step, mean * _DECAY + step * _FRESH)
+                for part in parts(place, self.mean.itemsize):
+                    self._advance(part, values[part], before[part])
 
-    def shifts(self, predicted: Words) -> Words:
+    def _advance(self, part: slice, values: NDArray[Any], before: NDArray[Any]) -> None:
+        """Take in a part of a step."""
+        mean, step = self.mean[part], values.astype(np.float64)
+        step -= before
+        np.abs(step, out=step)
+        fresh = mean == 0
+        mean *= _DECAY
+        mean += step * _FRESH
+        np.copyto(mean, step, where=fresh)
+
+    def shifts(self, predicted: Words, part: slice) -> Words:
         """Binary logarithm of each step in units in the last place of the predicted ordered word; 0 where exact."""
         form, bits = self._form, 8 * self._form.word.itemsize
-        shifts: Words = np.zeros(predicted.size, form.word)
         mantissa = _MANTISSA[form.storage.name if form.kind == "float" else "bfloat16"]
         bias = (1 << (bits - 2 - mantissa)) - 1
-        for place in self._places:
-            words = from_ordered(predicted[place], form)
-            exponent = ((words & exponent_mask(form)) >> form.word.type(mantissa)).astype(np.int64)
-            width = self.mean[place] * (2.0 * self._fraction)
-            usable = (width > 0) & (width < np.inf) & (exponent <= 2 * bias)
-            power = np.frexp(np.where(usable, width, 1.0))[1].astype(np.int64) - 1
-            shift = power - (np.maximum(exponent, 1) - bias - mantissa)
-            shifts[place] = np.where(usable, np.clip(shift, 0, bits - 2), 0).astype(form.word)
-        return shifts
+        words = from_ordered(predicted, form)
+        exponent = ((words & exponent_mask(form)) >> form.word.type(mantissa)).astype(np.int64)
+        width = self.mean[part] * (2.0 * self._fraction)
+        usable = (width > 0) & (width < np.inf) & (exponent <= 2 * bias)
+        shift = _floor_log2(width, form) - (np.maximum(exponent, 1) - bias - mantissa)
+        return np.where(usable, np.clip(shift, 0, bits - 2), 0).astype(form.word)
 
-    def misses(self, ordered: Words, wanted: Words) -> NDArray[np.intp]:
-        """Places where a reconstruction is further than the bound from what was wanted."""
+    def misses(self, ordered: Words, wanted: Words, part: slice) -> NDArray[np.intp]:
+        """Places in a part where a reconstruction is further than the bound from what was wanted."""
         form = self._form
         with np.errstate(all="ignore"):
-            found = to_values(from_ordered(ordered, form), form).astype(np.float64)
-            error = np.abs(found - to_values(from_ordered(wanted, form), form))
-            near = error <= self.mean * self._fraction
-        return np.flatnonzero(~near & (ordered != wanted))
+            error = to_values(from_ordered(ordered, form), form).astype(np.float64)
+            error -= to_values(from_ordered(wanted, form), form)
+            np.abs(error, out=error)
+            far = ~(error <= self.mean[part] * self._fraction)
+        return np.flatnonzero(far & (ordered != wanted))
+
+
+def _floor_log2(width: NDArray[np.float64], form: WordFormat) -> NDArray[np.int64]:
+    """Exponents of positive numbers; below 2^-1022 only float64 needs the true one: narrower types are exact there."""
+    if form.word.itemsize == 8:
+        return np.frexp(width)[1].astype(np.int64) - 1
+    return (width.view(np.int64) >> 52) - 1023
 
 
 def quantise(residuals: Words, shifts: Words, form: WordFormat) -> Words:

@@ -17,8 +17,13 @@ from lca_analysis.trajectory.prediction import (
 from lca_analysis.trajectory.state import BlockState, Recent
 from lca_analysis.trajectory.words import Words, from_ordered, to_ordered, zigzag
 
-SAMPLE = 1024  # elements of a piece that the choice looks at
+SAMPLE = 1024  # elements of a piece that the choice looks at, and
+SAMPLES = 8192  # of a block of many pieces, with no fewer than LEAST of each
+LEAST = 64
 SHARP = 4096  # units in the last place that a step must have for a sharp ratio, in dtypes that are that fine
+# A piece leaves the choice that is best for its block for so many bits an element, and so many on its sample: a gain
+# of fewer is chance, and pieces that are predicted alike are predicted at once.
+WORTH, WORTH_ON_SAMPLE = 0.05, 32.0
 
 
 class PredictorChoice:
@@ -32,11 +37,14 @@ class PredictorChoice:
     def __init__(self, block: Block) -> None:
         self._form = block.form
         self._floats = block.form.kind != "integer"
-        drawn = [_sample(piece) for piece in block.pieces]
+        most = max(LEAST, min(SAMPLE, SAMPLES // len(block.pieces)))
+        drawn = [_sample(piece, most) for piece in block.pieces]
         self._indices = np.concatenate(drawn)
-        self._ends = np.cumsum([len(indices) for indices in drawn])
-        self._starts = self._ends - [len(indices) for indices in drawn]
-        self._places = [slice(a, b) for a, b in zip(self._starts.tolist(), self._ends.tolist(), strict=True)]
+        self._counts = np.array([len(indices) for indices in drawn])
+        self._sizes = np.array([piece.size for piece in block.pieces])
+        ends = np.cumsum(self._counts)
+        self._starts = ends - self._counts
+        self._places = [slice(a, b) for a, b in zip(self._starts.tolist(), ends.tolist(), strict=True)]
         self._momenta = [0.0] * len(drawn)
         self._turn = 0
 
@@ -51,17 +59,24 @@ class PredictorChoice:
         if self._floats and subnormals_work():
             for momenta in self._candidates(now, recent):
                 tries.append((MOMENTUM, momenta))
-                places = list(zip(self._places, momenta, strict=True))
-                words = momentum_prediction(recent.values, recent.values_before, places, self._form)
+                factors = np.repeat(momenta, self._counts)
+                words = momentum_prediction(recent.values, recent.values_before, factors, self._form)
                 costs.append(self._costs(now, to_ordered(words, self._form)))
-        best = np.argmin(costs, axis=0).tolist()
+        best = self._best(np.array(costs))
         self._momenta = [tries[row][1][piece] for piece, row in enumerate(best)]
         return [tries[row][0] for row in best], self._momenta
 
+    def _best(self, costs: NDArray[np.float64]) -> list[int]:
+        """Row of the best choice for the block, and for each piece that gains enough by it the row of its own."""
+        block, own = np.argmin(costs @ self._sizes), np.argmin(costs, axis=0)
+        gain = costs[block] - np.min(costs, axis=0)
+        return np.where(gain > WORTH + WORTH_ON_SAMPLE / self._counts, own, block).tolist()
+
     def _costs(self, now: Words, predicted: Words) -> NDArray[np.float64]:
-        """Bits that the residuals of each piece's sample need, roughly."""
-        bits = np.log2(zigzag(now - predicted, self._form).astype(np.float64) + 1.0)
-        return np.add.reduceat(bits, self._starts)
+        """Bits that the residuals of each piece's sample need, roughly, by element."""
+        folded = zigzag(now - predicted, self._form)
+        bits = np.log2(folded.astype(np.float32) + np.float32(1))
+        return np.add.reduceat(bits, self._starts, dtype=np.float64) / self._counts
 
     def _candidates(self, now: Words, recent: Recent) -> list[list[float]]:
         """Momenta worth trying: the last ones, the block's mode, plain and rounded, and that of one piece."""
@@ -80,9 +95,9 @@ class PredictorChoice:
         return candidates
 
 
-def _sample(piece: Piece) -> NDArray[np.intp]:
-    """At most about SAMPLE places of a piece; by an odd stride, so as not to see one column of a matrix only."""
-    return np.arange(piece.offset, piece.offset + piece.size, max(1, piece.size // SAMPLE) | 1)
+def _sample(piece: Piece, most: int) -> NDArray[np.intp]:
+    """About `most` places of a piece, or all; by an odd stride, so as not to see one column of a matrix only."""
+    return np.arange(piece.offset, piece.offset + piece.size, max(1, piece.size // most) | 1)
 
 
 def momentum_mode(values: NDArray[Any], recent: Recent) -> float | None:

@@ -2,6 +2,7 @@
 
 import zlib
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -12,8 +13,8 @@ from lca_analysis.trajectory.bounded import StepMeans, quantise
 from lca_analysis.trajectory.choice import PredictorChoice
 from lca_analysis.trajectory.entropy import SMALLEST_CLASS, compress, decompress_into
 from lca_analysis.trajectory.prediction import MOMENTUM, NONE, STEP, subnormals_work
-from lca_analysis.trajectory.state import BlockState
-from lca_analysis.trajectory.words import Words, from_ordered, to_ordered, unzigzag, zigzag
+from lca_analysis.trajectory.state import BlockState, Coding
+from lca_analysis.trajectory.words import Words, from_ordered, in_parts, to_ordered, unzigzag, zigzag
 
 
 class BlockHeader(msgspec.Struct, array_like=True):
@@ -47,15 +48,16 @@ class Preset:
     sort_every: int
 
 
+_LATEST = Coding()
 PRESETS = {"small": Preset(level=8, sort_every=4), "fast": Preset(level=6, sort_every=0)}
 
 
 class BlockEncoder:
     """Codes the points of one block, one after the other."""
 
-    def __init__(self, block: Block, preset: Preset, fraction: float = 0.0) -> None:
+    def __init__(self, block: Block, preset: Preset, coding: Coding = _LATEST) -> None:
         self._block = block
-        self._fraction = fraction
+        self._coding = coding
         self._preset = preset
         self._choice = PredictorChoice(block)
         self._state: BlockState | None = None
@@ -63,7 +65,7 @@ class BlockEncoder:
 
     def keyframe(self, words: Words) -> tuple[BlockHeader, list[bytes]]:
         """Code a point by itself and forget what was before."""
-        self._state = BlockState(self._block, words, self._fraction)
+        self._state = BlockState(self._block, words, self._coding, sorts=self._preset.sort_every > 0)
         self._frames = 0
         data = compress(self._state.ordered, self._preset.level)
         return BlockHeader(PLAIN, [len(data)], _checksum(words)), [data]
@@ -73,12 +75,14 @@ class BlockEncoder:
         state = self._state
         if state is None:
             raise RuntimeError("a block begins with a keyframe")
-        ordered = to_ordered(words, self._block.form)
+        form = self._block.form
+        ordered = in_parts(partial(to_ordered, form=form), words, out=state.memory("ordered", points=3))
         predictors, momenta = self._choice.choose(state, ordered)
-        predicted = state.predict(predictors, momenta)
         if state.means is not None and subnormals_work():
-            return self._bounded(state, state.means, ordered, predicted, BlockHeader(0, [], 0, predictors, momenta))
-        folded = zigzag(ordered - predicted, self._block.form)
+            return self._bounded(state, state.means, ordered, BlockHeader(0, [], 0, predictors, momenta))
+        folded = state.memory("folded")
+        for part, guess in state.predictions(predictors, momenta):
+            folded[part] = zigzag(ordered[part] - guess, form)
         order, data = self._streams(state, folded)
         state.advance(ordered, folded, words)
         if state.means is not None:
@@ -87,15 +91,20 @@ class BlockEncoder:
         return BlockHeader(order, lengths, _checksum(words), predictors, momenta), data
 
     def _bounded(
-        self, state: BlockState, means: StepMeans, ordered: Words, predicted: Words, header: BlockHeader
+        self, state: BlockState, means: StepMeans, ordered: Words, header: BlockHeader
     ) -> tuple[BlockHeader, list[bytes]]:
         """Code a point in steps, against its own reconstruction, so that errors do not add up."""
-        form, shifts = self._block.form, means.shifts(predicted)
-        steps = quantise(ordered - predicted, shifts, form)
-        rebuilt = predicted + (steps << shifts)
-        exact = means.misses(rebuilt, ordered)
-        rebuilt[exact], steps[exact] = ordered[exact], 0
-        folded = zigzag(steps, form)
+        form, folded, rebuilt = self._block.form, state.memory("folded"), state.memory("rebuilt", points=3)
+        missed = []
+        for part, guess in state.predictions(header.predictors, header.momenta):
+            wanted, shifts = ordered[part], means.shifts(guess, part)
+            steps = quantise(wanted - guess, shifts, form)
+            reached = guess + (steps << shifts)
+            misses = means.misses(reached, wanted, part)
+            reached[misses], steps[misses] = wanted[misses], 0
+            folded[part], rebuilt[part] = zigzag(steps, form), reached
+            missed.append(misses + part.start)
+        exact = np.concatenate(missed)
         header.order, data = self._streams(state, folded)
         data += [compress(exact.astype(np.uint32), self._preset.level), compress(ordered[exact], self._preset.level)]
         state.advance(rebuilt, folded)
@@ -119,9 +128,9 @@ class BlockEncoder:
 class BlockDecoder:
     """Decodes the points of one block, one after the other."""
 
-    def __init__(self, block: Block, fraction: float = 0.0) -> None:
+    def __init__(self, block: Block, coding: Coding = _LATEST) -> None:
         self._block = block
-        self._fraction = fraction
+        self._coding = coding
         self._state: BlockState | None = None
 
     @property
@@ -135,7 +144,8 @@ class BlockDecoder:
         """Decode a point that was coded by itself."""
         ordered: Words = np.empty(self._block.size, dtype=self._block.form.word)
         _decompress_parts(header, data, ordered, [ordered.size])
-        self._state = BlockState(self._block, from_ordered(ordered, self._block.form), self._fraction)
+        words = in_parts(partial(from_ordered, form=self._block.form), ordered)
+        self._state = BlockState(self._block, words, self._coding)
         _check_words(self._state.words, header)
 
     def delta(self, header: BlockHeader, data: memoryview) -> None:
@@ -146,11 +156,12 @@ class BlockDecoder:
             raise CorruptError("a segment does not begin with a keyframe")
         coded, apart = _split(header, data)
         folded = self._residuals(state, coded, data[: sum(coded.streams)])
-        ordered = unzigzag(folded, self._block.form)
-        predicted = state.predict(header.predictors, header.momenta)
-        if header.exact is not None and state.means is not None:
-            ordered <<= state.means.shifts(predicted)
-        ordered += predicted
+        ordered = state.memory("ordered", points=3)
+        for part, guess in state.predictions(header.predictors, header.momenta):
+            steps = unzigzag(folded[part], self._block.form)
+            if header.exact is not None and state.means is not None:
+                steps <<= state.means.shifts(guess, part)
+            np.add(steps, guess, out=ordered[part])
         self._place_exact(ordered, header.exact or 0, apart, data[sum(coded.streams) :])
         state.advance(ordered, folded)
         if header.exact is None and state.means is not None:
@@ -159,14 +170,14 @@ class BlockDecoder:
 
     def _residuals(self, state: BlockState, header: BlockHeader, data: memoryview) -> Words:
         """Decompress folded residuals and put them back in their order."""
-        folded: Words = np.empty(self._block.size, dtype=self._block.form.word)
+        folded = state.memory("folded")
         if header.order == PLAIN:
             _decompress_parts(header, data, folded, [folded.size])
             return folded
         if header.order == SORTED:
             state.sort()
         _decompress_parts(header, data, folded, state.ends)
-        placed = np.empty_like(folded)
+        placed = state.memory("placed")
         placed[state.order] = folded
         return placed
 
@@ -191,7 +202,7 @@ class BlockDecoder:
             raise CorruptError("the frame names a predictor that does not exist")
         if header.order not in (PLAIN, KEPT, SORTED):
             raise CorruptError("the frame names an order that does not exist")
-        if header.exact is not None and not (self._fraction and 0 <= header.exact <= self._block.size):
+        if header.exact is not None and not (self._coding.fraction and 0 <= header.exact <= self._block.size):
             raise CorruptError("the frame lists exact words where none can be")
         if (MOMENTUM in header.predictors or header.exact is not None) and not subnormals_work():
             raise NumericalError(

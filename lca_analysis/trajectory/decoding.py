@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.blocks import Block, lay_out
 from lca_analysis.trajectory.codec import BlockDecoder, BlockHeader
 from lca_analysis.trajectory.frames import KEY, FrameHeader, read_frame, read_header
-from lca_analysis.trajectory.manifest import Manifest
+from lca_analysis.trajectory.manifest import Manifest, TensorInfo
 from lca_analysis.trajectory.segments import Segment
-from lca_analysis.trajectory.words import from_words, word_format
+from lca_analysis.trajectory.state import Coding
+from lca_analysis.trajectory.words import Words, from_words, word_format
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,9 @@ class SegmentDecoder:
 
     def points(self, fs: Any, segment: Segment, last: int | None = None) -> Iterator[Point]:
         """Decode a segment from its keyframe up to iteration `last`."""
-        fraction = self._manifest.recording.error_fraction
+        coding = Coding(self._manifest.format_version, self._manifest.recording.error_fraction)
         needed = [number for number, block in enumerate(self._blocks) if self._is_needed(block)]
-        decoders = {number: BlockDecoder(self._blocks[number], fraction) for number in needed}
+        decoders = {number: BlockDecoder(self._blocks[number], coding) for number in needed}
         hyperparameters: list[dict[str, Any]] = []
         with fs.open(segment.file, "rb") as file:
             for entry, iteration in zip(segment.frames, segment.iterations.tolist(), strict=True):
@@ -92,24 +94,30 @@ class SegmentDecoder:
                 _decode_block(decoders[number], header.kind, block, payload[start : start + size])
             start += size
 
+    @cached_property
+    def _places(self) -> list[tuple[TensorInfo, list[tuple[int, slice]]]]:
+        """Where the pieces of each chosen tensor lie: number of the block, and place in it."""
+        places: dict[int, list[tuple[int, slice]]] = {number: [] for number in self._chosen}
+        for number, block in enumerate(self._blocks):
+            for piece in block.pieces:
+                if piece.tensor in places:
+                    places[piece.tensor].append((number, piece.place))
+        return [(self._manifest.tensors[number], found) for number, found in places.items()]
+
     def _tensors(self, decoders: dict[int, BlockDecoder]) -> dict[str, NDArray[Any]]:
         """Assemble the chosen tensors from the decoded blocks."""
-        parts: dict[int, list[NDArray[Any]]] = {number: [] for number in self._chosen}
-        for number, decoder in decoders.items():
-            for piece in self._blocks[number].pieces:
-                if piece.tensor in parts:
-                    parts[piece.tensor].append(decoder.words[piece.place])
-        return {self._manifest.tensors[number].name: self._join(number, found) for number, found in parts.items()}
+        words = {number: decoder.words for number, decoder in decoders.items()}
+        return {tensor.name: _join(tensor, [words[n][place] for n, place in places]) for tensor, places in self._places}
 
-    def _join(self, number: int, parts: list[NDArray[Any]]) -> NDArray[Any]:
-        """Put the pieces of one tensor together in its dtype and shape."""
-        tensor = self._manifest.tensors[number]
-        form = word_format(tensor.dtype)
-        if not parts:
-            return np.empty(tensor.shape, form.storage)
-        # Always a copy: what a caller does to it must not reach the decoder, whose next point builds on this one.
-        words = np.concatenate(parts)
-        return from_words(words, form).reshape(tensor.shape)
+
+def _join(tensor: TensorInfo, parts: list[Words]) -> NDArray[Any]:
+    """Put the pieces of one tensor together in its dtype and shape."""
+    form = word_format(tensor.dtype)
+    if not parts:
+        return np.empty(tensor.shape, form.storage)
+    # Always a copy: what a caller does to it must not reach the decoder, whose next point builds on this one.
+    words = parts[0].copy() if len(parts) == 1 else np.concatenate(parts)
+    return from_words(words, form).reshape(tensor.shape)
 
 
 def _decode_block(decoder: BlockDecoder, kind: str, header: BlockHeader, data: memoryview) -> None:

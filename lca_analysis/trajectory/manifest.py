@@ -14,7 +14,8 @@ from lca_analysis.errors import CorruptError, FormatError
 from lca_analysis.trajectory.words import word_format
 
 FORMAT = "lca-run"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+READABLE = (2, 3)
 MANIFEST_NAME = "run.json"
 ROOT_LAYER = "(root)"  # the model itself, where it owns tensors
 MAX_ELEMENTS = 2**36  # of all tensors together: a larger claim is damage, not a model
@@ -233,10 +234,10 @@ def decode_manifest(data: bytes, where: str) -> Manifest:
             f"{where}: format version {head.format_version} is newer than {FORMAT_VERSION}, the newest that this "
             "lca-analysis reads: upgrade lca-analysis"
         )
-    if head.format_version != FORMAT_VERSION:
+    if head.format_version not in READABLE:
         raise FormatError(
-            f"{where}: format version {head.format_version} is not {FORMAT_VERSION}, the one that this lca-analysis "
-            "reads: record the run again"
+            f"{where}: format version {head.format_version} is older than {READABLE[0]}, the oldest that this "
+            "lca-analysis reads: record the run again"
         )
     try:
         manifest = msgspec.json.decode(data, type=Manifest)

@@ -28,21 +28,25 @@ def to_values(words: Words, form: WordFormat) -> NDArray[Any]:
     return from_words(words, form)
 
 
-def momentum_prediction(
-    values: NDArray[Any], before: NDArray[Any], momentum: list[tuple[slice, float]], form: WordFormat
-) -> Words:
-    """Words of w + m (w − v), with an m for each slice; where that is not finite, arbitrary words.
+def momentum_prediction(values: NDArray[Any], before: NDArray[Any], momentum: Any, form: WordFormat) -> Words:
+    """Words of w + m (w − v), with one m or an m for each element; where that is not finite, arbitrary words.
 
     Computed as w + (v − w)(−m): the same number, and where w = v it is w itself, −0 included.
     """
     with np.errstate(all="ignore"):
         predicted = before - values
-        for place, factor in momentum:
-            predicted[place] *= predicted.dtype.type(-factor)
+        predicted *= np.negative(momentum, dtype=predicted.dtype)
         predicted += values
     if form.kind == "bfloat16":
         return float32_to_bfloat16(predicted)
     return predicted.view(form.word)
+
+
+def all_finite(ordered: Words, form: WordFormat) -> bool:
+    """Whether no ordered word stands for an infinity or a NaN."""
+    infinity = exponent_mask(form)
+    largest, smallest = infinity | form.top_bit, ~(infinity | form.top_bit)
+    return bool(ordered.max() < largest and ordered.min() > smallest)
 
 
 def exponent_mask(form: WordFormat) -> Any:

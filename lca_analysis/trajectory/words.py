@@ -4,7 +4,9 @@ Neighbouring floats map to neighbouring integers, so a small change of a weight 
 difference, and every bit pattern (NaN payloads, −0, infinities, denormals) has a place of its own.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,9 @@ from numpy.typing import NDArray
 from lca_analysis.errors import FormatError
 
 Words = NDArray[np.unsignedinteger[Any]]
+
+KEPT_MEMORY = 2**25 - 2**20  # bytes; glibc learns from nothing larger than 32 MiB
+PART = 2**18  # bytes of an array that one pass takes at a time: what a few passes share stays in the cache
 
 
 @dataclass(frozen=True)
@@ -23,12 +28,12 @@ class WordFormat:
     word: np.dtype[Any]
     kind: str  # "float", "bfloat16" or "integer"
 
-    @property
+    @cached_property
     def signed(self) -> np.dtype[Any]:
         """The signed integer dtype as wide as the words."""
         return np.dtype(f"i{self.word.itemsize}")
 
-    @property
+    @cached_property
     def top_bit(self) -> Any:
         """The word in which only the sign bit is set."""
         return self.word.type(1 << (8 * self.word.itemsize - 1))
@@ -113,6 +118,32 @@ def unzigzag(folded: Words, form: WordFormat) -> Words:
     np.negative(sign, out=sign)
     sign ^= folded >> form.word.type(1)
     return sign
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have the C library keep freed memory for the next point, rather than hand it back to the system each time.
+
+    glibc takes the size of the largest mapped block that was freed as what is worth keeping. Blocks of the codec are
+    around that size at first, and memory that is mapped anew costs more than what is done with it: encoding would take
+    up to half as long again. The memory asked for here is never touched. Other C libraries are not affected.
+    """
+    np.empty(KEPT_MEMORY, np.uint8)
+
+
+def parts(place: slice, itemsize: int) -> list[slice]:
+    """Cut a stretch of an array into parts of at most PART bytes."""
+    size = PART // itemsize
+    return [slice(start, min(place.stop, start + size)) for start in range(place.start, place.stop, size)]
+
+
+def in_parts(function: Callable[..., Words], *arrays: Words, out: Words | None = None) -> Words:
+    """Apply an elementwise function of equal flat arrays part by part, into `out` if given."""
+    first = arrays[0]
+    result = np.empty_like(first) if out is None else out
+    for part in parts(slice(0, first.size), first.itemsize):
+        result[part] = function(*(array[part] for array in arrays))
+    return result
 
 
 def bfloat16_to_float32(words: NDArray[np.uint16]) -> NDArray[np.float32]:

@@ -25,6 +25,7 @@ from lca_analysis.trajectory.manifest import (
 )
 from lca_analysis.trajectory.resuming import cut_back
 from lca_analysis.trajectory.segments import SEGMENT_FOLDER, SEGMENT_MAGIC, segment_name
+from lca_analysis.trajectory.state import Coding
 from lca_analysis.trajectory.words import Words, to_words, word_format
 
 
@@ -48,7 +49,8 @@ class RunWriter:
         self.iteration: int | None = None
         self._blocks = lay_out(manifest.tensors)
         preset = PRESETS[manifest.recording.preset]
-        self._encoders = [BlockEncoder(block, preset, manifest.recording.error_fraction) for block in self._blocks]
+        coding = Coding(manifest.format_version, manifest.recording.error_fraction)
+        self._encoders = [BlockEncoder(block, preset, coding) for block in self._blocks]
         self._file: BinaryIO | None = None
         self._segments = 0
         self._points = 0
@@ -242,10 +244,7 @@ class RunWriter:
 
 def _gather(block: Block, words: list[Words]) -> Words:
     """Copy the words of a block together."""
-    gathered: Words = np.empty(block.size, block.form.word)
-    for piece in block.pieces:
-        gathered[piece.place] = words[piece.tensor][piece.source]
-    return gathered
+    return np.concatenate([words[piece.tensor][piece.source] for piece in block.pieces])
 
 
 def _clear(folder: Path, overwrite: bool) -> None:

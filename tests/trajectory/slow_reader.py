@@ -22,9 +22,9 @@ def read_points(run):
         separators=(",", ":"),
         ensure_ascii=False,
     )
-    last = None
+    classes, last = {2: 18, 3: 72}[described["format_version"]], None
     for file in sorted((run / "segments").iterdir()):
-        for point in _segment(file.read_bytes(), size, sizes, (zlib.crc32(table.encode()), last)):
+        for point in _segment(file.read_bytes(), size, sizes, (zlib.crc32(table.encode()), last), classes):
             last = point[0]
             yield point
 
@@ -46,7 +46,7 @@ def _frames(data):
         place = end + 8
 
 
-def _segment(data, size, sizes, expected):
+def _segment(data, size, sizes, expected, classes):
     groups, state, last = None, None, None
     for header, payload in _frames(data):
         kind, iteration, layout, previous, changed, scalars, blocks = header
@@ -57,7 +57,7 @@ def _segment(data, size, sizes, expected):
         assert (layout, previous) == (expected if kind == "key" else (None, None))
         groups = groups if changed is None else changed
         (block,) = blocks
-        state = _Keyframe(block, payload, size) if kind == "key" else state.next(block, payload, sizes)
+        state = _Keyframe(block, payload, size, classes) if kind == "key" else state.next(block, payload, sizes)
         assert zlib.crc32(np.array(state.words, "<u4").tobytes()) == block[2]
         yield iteration, state.words, groups, scalars
 
@@ -65,12 +65,13 @@ def _segment(data, size, sizes, expected):
 class _Keyframe:
     """The last two points, the running means, and the order of the words."""
 
-    def __init__(self, block, payload, size):
+    def __init__(self, block, payload, size, classes):
         ordered = [int(word) for word in _streams(block[1], payload)]
         assert len(ordered) == size
         self.ordered = self.before = ordered
         self.means = [np.float32(0)] * size
         self.order = list(range(size))
+        self.classes = classes
 
     @property
     def words(self):
@@ -80,7 +81,7 @@ class _Keyframe:
         order, lengths, _, predictors, momenta, exact = block
         assert exact is None
         if order == 2:
-            self.order = sorted(range(len(self.order)), key=lambda i: _class(self.means[i]))
+            self.order = sorted(range(len(self.order)), key=lambda i: _class(self.means[i], self.classes))
         folded = [0] * len(self.ordered)
         places = range(len(folded)) if order == 0 else self.order
         for place, value in zip(places, _streams(lengths, payload), strict=True):
@@ -111,9 +112,9 @@ def _streams(lengths, payload):
     return values
 
 
-def _class(mean):
+def _class(mean, classes):
     exponent = int(np.float32(mean).view(np.uint32)) >> 23
-    return min(max(exponent - 123, 0), 17)
+    return min(max(exponent - 123, 0), classes - 1)
 
 
 def _number(ordered):

@@ -87,12 +87,12 @@ def test_the_row_of_the_study_is_the_size_of_its_file(measured):
 
 def test_a_codec_that_loses_a_bit_stops_the_benchmark(codec, measured):
     _, recorded, _, _ = measured
-    lost = [dict(point) for point in recorded.points]
-    name = next(iter(lost[3]))
-    lost[3][name] = lost[3][name].copy()
-    lost[3][name].view(np.uint32).reshape(-1)[-1] ^= 1
+    lost = dict(recorded.points[3])
+    name = next(iter(lost))
+    lost[name] = lost[name].copy()
+    lost[name].view(np.uint32).reshape(-1)[-1] ^= 1
     with pytest.raises(SystemExit, match="did not give back"):
-        codec.check(lost, recorded.points)
+        codec.check(lost, recorded.points[3])
 
 
 def test_verdicts_follow_the_figures(codec, measured):

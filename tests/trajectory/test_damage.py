@@ -279,7 +279,7 @@ def test_a_machine_that_computes_otherwise_is_told_rather_than_given_wrong_weigh
     path = write(tmp_path / "run", manifest([tensor("a.weight", (300,))], segment_length=8), points)
 
     def fused(values, before, momentum, form):
-        wide = values.astype(np.float64) + (values.astype(np.float64) - before) * momentum[0][1]
+        wide = values.astype(np.float64) + (values.astype(np.float64) - before) * momentum
         return wide.astype(np.float32).view(np.uint32)
 
     monkeypatch.setattr("lca_analysis.trajectory.state.momentum_prediction", fused)

@@ -2,15 +2,15 @@
 
 import numpy as np
 import pytest
-from trajectory.made_runs import manifest, random_walk, special_words, tensor, write
+from trajectory.made_runs import manifest, random_walk, read_back, special_words, tensor, write
 from trajectory.slow_reader import read_points
 
 from lca_analysis.trajectory import open_run
 from lca_analysis.trajectory.frames import find_frame, read_frame
 
 
-@pytest.mark.parametrize("preset", ["small", "fast"])
-def test_the_slow_reader_agrees(tmp_path, preset):
+@pytest.mark.parametrize(("preset", "version"), [("small", 3), ("fast", 3), ("small", 2)])
+def test_the_slow_reader_agrees(tmp_path, preset, version):
     walk = random_walk(5000, 12, seed=3)
     for t, array in enumerate(walk):
         array[200:214] = np.roll(special_words("float32"), t)
@@ -18,7 +18,7 @@ def test_the_slow_reader_agrees(tmp_path, preset):
     none = np.empty(0, np.float32)
     points = [{"a.weight": w[:4900].reshape(49, 100), "none.weight": none, "a.bias": w[4900:]} for w in walk]
     groups = [[{"lr": 0.1}] if t < 5 else [{"lr": 0.05}] for t in range(12)]
-    path = write(tmp_path / "run", manifest(tensors, preset, 7), points, hyperparameters=groups)
+    path = write(tmp_path / "run", manifest(tensors, preset, 7, format_version=version), points, hyperparameters=groups)
     slow, fast = list(read_points(path)), list(open_run(path).walk())
     assert len(slow) == len(fast) == 12
     for t, ((iteration, words, used, _), point) in enumerate(zip(slow, fast, strict=True)):
@@ -39,3 +39,23 @@ def test_the_run_above_uses_momentum_and_all_orders(tmp_path):
     assert blocks[-1].predictors == [2]
     assert blocks[-1].momenta == [pytest.approx(0.9, abs=1e-3)]
     assert max(len(block.streams) for block in blocks) >= 2
+
+
+def test_large_residuals_have_classes_of_their_own_since_version_3(tmp_path):
+    """Steps of thousands to millions of units in the last place: version 2 sorts them into one class, 3 by octave."""
+    scale = np.repeat(np.exp2(np.arange(-11, -3)), 2100).astype(np.float32)
+    rng = np.random.default_rng(0)
+    points = [{"a.weight": np.ones_like(scale)}]
+    for _ in range(9):
+        points.append({"a.weight": points[-1]["a.weight"] + scale * rng.normal(0, 1, scale.size).astype(np.float32)})
+    tensors, sizes, streams = [tensor("a.weight", scale.shape)], {}, {}
+    for version in (2, 3):
+        path = write(tmp_path / str(version), manifest(tensors, "small", 12, format_version=version), points)
+        segment = open_run(path).segments[0]
+        with open(segment.file, "rb") as file:
+            header = read_frame(file, find_frame(file, segment.frames[-1].offset, segment.bytes))[0]
+        sizes[version], streams[version] = segment.bytes, len(header.blocks[0].streams)
+        read_back(path, points)
+    assert streams[2] == 1
+    assert streams[3] >= 6
+    assert sizes[3] < 0.99 * sizes[2]
