@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lca_analysis.allocation import compute as compute
+    from lca_analysis.allocation import example_lca as example_lca
     from lca_analysis.analysis import analyze as analyze
     from lca_analysis.batches import batch as batch
     from lca_analysis.problems import Problem as Problem
@@ -35,6 +36,7 @@ _ROOMS = {
     "build_problem": "problems",
     "train": "problems",
     "compute": "allocation",
+    "example_lca": "allocation",
     "open_store": "store",
     "analyze": "analysis",
     "report": "report",

@@ -52,8 +52,8 @@ def compute(
         Show a progress bar; None shows it on a terminal only.
     **options
         What the tables depend on, see `ComputeOptions`: rule, tolerance, max_pieces, match, elements, classes,
-        directions, sample_seed, range_length; and how the work is done, see `Execution`: workers, executor, check_data,
-        overwrite.
+        directions, device, sample_seed, range_length; and how the work is done, see `Execution`: workers, executor,
+        check_data, overwrite.
 
     Returns
     -------
@@ -103,7 +103,7 @@ def _check_fit(run: Run, problem: Problem, splits: list[str], options: ComputeOp
 
     Gives the layout, and the fingerprint of the directions.
     """
-    model = FlatModel(problem, run, options.match)
+    model = FlatModel(problem, run, options.match, options.device)
     start = model.flatten(run.weights(int(run.iterations[0]), model.names))
     with one_thread():
         for split in splits:
@@ -143,7 +143,7 @@ def _prepare(
     for split in splits:
         jobs = _cut(run, store, problem, split, options)
         settings = settings_of(run, problem, split, options)
-        claim(store, jobs, {**settings, "elements": options.elements, "directions": basis})
+        claim(store, jobs, {**settings, "elements": options.elements, "directions": basis, "device": options.device})
         works.append(SplitWork(jobs, RangeMerger(store, jobs, layout), settings))
     return works
 

@@ -1,12 +1,15 @@
 """The loss of a whole split and its gradient, at any point of parameter space."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import nn
 
 from lca_analysis.allocation.chunks import class_chunks, class_numbers, mixed_chunks, whole_chunks
+from lca_analysis.allocation.devices import CPU
 from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.allocation.norms import uses_batch_statistics
 from lca_analysis.errors import MismatchError
@@ -29,7 +32,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def chunk_size(model: nn.Module, batch_size: int) -> int:
+def chunk_size(model: nn.Module, batch_size: int, device: str = CPU) -> int:
     """Examples that are evaluated together.
 
     Parameters
@@ -38,6 +41,8 @@ def chunk_size(model: nn.Module, batch_size: int) -> int:
         The model.
     batch_size : int
         The problem's.
+    device : str
+        Type of the device that evaluates.
 
     Returns
     -------
@@ -45,7 +50,7 @@ def chunk_size(model: nn.Module, batch_size: int) -> int:
         Exactly the batch size where batch statistics make it a part of the loss; elsewhere at most so many, and no more
         than is fast.
     """
-    if uses_batch_statistics(model):
+    if uses_batch_statistics(model) or device != CPU:
         return batch_size
     convolves = any(isinstance(module, _CONVOLUTIONS) for module in model.modules())
     return min(batch_size, _CONVOLUTION_CHUNK if convolves else _LARGEST_CHUNK)
@@ -88,12 +93,15 @@ class SplitLoss:
         labels = class_numbers(problem, split) if classes else None
         count = problem.classes or 0
         self.class_sizes = [] if labels is None else torch.bincount(labels, minlength=count).tolist()
-        size, together = chunk_size(model.module, problem.batch_size), uses_batch_statistics(model.module)
+        size = chunk_size(model.module, problem.batch_size, model.device.type)
+        together = uses_batch_statistics(model.module)
         if labels is not None and not together:
             order = torch.argsort(labels, stable=True)
+            order = order.to(model.device)
             inputs, targets = inputs[order], targets[order]
         if _takes_channels_last(model.module, inputs):
             inputs = inputs.contiguous(memory_format=torch.channels_last)
+        labels = None if labels is None else labels.to(model.device)
         if labels is None:
             self._chunks = whole_chunks(inputs, targets, size)
         elif together:
@@ -129,16 +137,40 @@ class SplitLoss:
         loss : float
             Mean over all examples, summed in float64.
         gradient : Tensor[K], or Tensor[1 + classes, K]
-            New; zero where a parameter does not matter. Where classes are told apart, row 0 is the whole, the others
-            are the gradients of what each class adds to it.
+            New, on the processor; zero where a parameter does not matter. Where classes are told apart, row 0 is the
+            whole, the others are the gradients of what each class adds to it.
         """
         self.evaluations += 1
-        rows = torch.zeros(1 + len(self.class_sizes), len(weights), dtype=self._model.dtype)
+        device = self._model.device
+        rows = torch.zeros(1 + len(self.class_sizes), len(weights), dtype=self._model.dtype, device=device)
         loss = self._evaluate(weights, rows)
         if not self.class_sizes:
-            return loss, rows[0]
+            return loss, rows[0].cpu()
         torch.sum(rows[1:], 0, out=rows[0])
-        return loss, rows
+        return loss, rows.cpu()
+
+    def derivatives(self, weights: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
+        """Take the derivative of every example's loss in a direction, by forward-mode differentiation.
+
+        Parameters
+        ----------
+        weights, direction : Tensor[K]
+            Where, and which way.
+
+        Returns
+        -------
+        Tensor[N] float64
+            On the processor, in the split's order; classes must not be told apart.
+        """
+        point, tangent = self._model.named(weights), self._model.named(direction)
+        found = []
+        with warnings.catch_warnings():
+            # torch compiles rules of forward mode, at their first use, in a way that it warns of itself.
+            warnings.filterwarnings("ignore", "`torch.jit", DeprecationWarning)
+            for chunk in self._chunks:
+                here = partial(self._values, chunk.inputs, chunk.targets)
+                found.append(torch.func.jvp(here, (point,), (tangent,))[1].detach())
+        return torch.cat(found).cpu().double()
 
     def _evaluate(self, weights: torch.Tensor, rows: torch.Tensor | None) -> float:
         """Sum the losses over all chunks, and add their gradients to rows."""
@@ -174,14 +206,18 @@ class SplitLoss:
                 self._values(chunk.inputs, chunk.targets)
 
     def _prepared(self, part: torch.Tensor) -> torch.Tensor:
-        """Bring inputs or targets to the processor and the working precision, in memory that torch has aligned."""
-        plain = part.detach().to("cpu")
+        """Bring inputs or targets to the device and the working precision, in memory that torch has aligned."""
+        plain = part.detach().to(self._model.device)
         return plain.to(self._model.dtype, copy=True) if plain.is_floating_point() else plain.clone()
 
-    def _values(self, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Compute the loss of every example of a chunk."""
+    def _values(
+        self, inputs: torch.Tensor, targets: torch.Tensor, weights: dict[str, torch.Tensor] | None = None
+    ) -> torch.Tensor:
+        """Compute the loss of every example of a chunk, at the model's own weights or at given ones."""
+        module = self._model.module
         try:
-            values = self._loss(self._model.module(inputs), targets)
+            outputs = module(inputs) if weights is None else torch.func.functional_call(module, weights, (inputs,))
+            values = self._loss(outputs, targets)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
             reason = " ".join(str(error).split())
             hint = ""

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from lca_analysis.allocation.devices import CPU, usable_device
 from lca_analysis.allocation.layout import lay_out_parameters
 from lca_analysis.allocation.matching import match_parameters, match_statistics
 from lca_analysis.allocation.norms import set_norms
@@ -32,6 +33,8 @@ class FlatModel:
         Whose parameters are matched, and whose buffers the model takes.
     match : str
         "name" or "order".
+    device : str
+        Where it is evaluated, as torch names it; flat vectors that are given and taken stay on the processor.
 
     Attributes
     ----------
@@ -39,6 +42,8 @@ class FlatModel:
         The copy.
     layout : Layout
         Where each tensor lies in the flat vectors.
+    device : torch.device
+        Where the model and `weights` are.
     dtype : torch.dtype
         float64 when a recorded parameter is, else float32 (half precision is computed in float32).
     weights : Tensor[K]
@@ -47,18 +52,20 @@ class FlatModel:
         Recorded buffers that the loss may depend on, and that are no coordinates.
     """
 
-    def __init__(self, problem: Problem, run: Run, match: str) -> None:
+    def __init__(self, problem: Problem, run: Run, match: str, device: str = CPU) -> None:
         double = any(tensor.dtype == "float64" for tensor in run.parameters)
         self.dtype = torch.float64 if double else torch.float32
-        self.module = _copied(problem.model).to("cpu", self.dtype)
+        self.device = usable_device(device)
+        self.module = _copied(problem.model).to(self.device, self.dtype)
         names = match_parameters(run, self.module, match)
         moving = set_norms(self.module.eval(), problem.normalization)
         tensors = [*run.parameters, *match_statistics(run, self.module, moving, match)]
         names += moving
         owners = [self.module.get_submodule(name.rpartition(".")[0]) for name in names]
         self.layout = lay_out_parameters(tensors, owners)
-        self.weights = torch.zeros(self.layout.size, dtype=self.dtype)
+        self.weights = torch.zeros(self.layout.size, dtype=self.dtype, device=self.device)
         self._parameters = [self.module.get_parameter(name) for name in names]
+        self._names = names
         self._attach()
         kept = dict(self.module.named_buffers())
         self.buffers = [tensor for tensor in run.tensors if tensor.role == "buffer" and tensor.name in kept]
@@ -97,6 +104,14 @@ class FlatModel:
                     "loss change can be allocated only where the loss depends on the parameters alone: build the "
                     "problem's model without this buffer, or with it fixed"
                 )
+
+    def named(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Give the stretches of a flat vector as tensors by the model's names, as `functional_call` takes them."""
+        moved = flat.to(self.device)
+        return {
+            name: moved[place.slice].view(place.tensor.shape)
+            for name, place in zip(self._names, self.layout.places, strict=True)
+        }
 
     def collect(self, gradient: torch.Tensor) -> None:
         """Let backward passes add to a flat vector, Tensor[K], from now on."""

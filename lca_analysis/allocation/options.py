@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lca_analysis.allocation.devices import CPU, usable_device
 from lca_analysis.allocation.schemes import PAPER, make_scheme
 from lca_analysis.errors import ArgumentError
 
@@ -27,6 +28,8 @@ class ComputeOptions:
         Also allocate what each class adds to the loss, (N_c/N) L_c: rows of their own in `iterations` and `layers`.
     directions : str, optional
         A .npz or .safetensors file of orthonormal directions, along which LCA is taken too; see `load_directions`.
+    device : str
+        Where losses and gradients are computed, as torch names it ("cpu", "cuda", "cuda:1", "mps").
     sample_seed : int
         Chooses the parameters whose series are kept.
     range_length : int
@@ -40,11 +43,13 @@ class ComputeOptions:
     elements: bool = False
     classes: bool = False
     directions: str | None = None
+    device: str = CPU
     sample_seed: int = 0
     range_length: int = 64
 
     def __post_init__(self) -> None:
         """Check every value."""
+        usable_device(self.device)
         make_scheme(self.rule, self.tolerance, self.max_pieces)
         if self.match not in ("name", "order"):
             raise ArgumentError(f'match must be "name" or "order", not {self.match!r}')

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from lca_analysis.allocation.devices import exact_arithmetic
 from lca_analysis.allocation.evaluator import SplitLoss, one_thread
 from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.allocation.layout import Layout
@@ -92,10 +93,10 @@ def compute_range(job: RangeJob, problem: Problem | None = None, on_step: Callab
     on_step : callable, optional
         Called after every step.
     """
-    with one_thread():
+    with one_thread(), exact_arithmetic(job.options.device):
         run, store = open_run(job.run_path), open_store(job.store_path)
         built = problem if problem is not None else _problem(msgspec.json.encode(job.problem))
-        model = FlatModel(built, run, job.options.match)
+        model = FlatModel(built, run, job.options.match, job.options.device)
         split_loss = SplitLoss(built, job.split, model, job.options.classes)
         reducers = RangeReducers(model, split_loss, job.options)
         for path, iteration, iteration_next, update in _paths(run, model, split_loss, job):

@@ -22,6 +22,9 @@ from lca_analysis.errors import ArgumentError, NumericalError
 @click.option("--elements", is_flag=True, help="Also keep the LCA of every parameter at every iteration.")
 @click.option("--classes", is_flag=True, help="Also allocate the loss of each class, in rows of its own.")
 @click.option("--directions", metavar="FILE", help="Also take LCA along the directions of a .npz or .safetensors file.")
+@click.option(
+    "--device", default="cpu", show_default=True, help="Where gradients are computed: cpu, cuda, cuda:1, mps …"
+)
 @click.option("--sample-seed", default=0, show_default=True, help="Chooses the parameters of the series table.")
 @click.option("--other-data", is_flag=True, help="Compute although the data are not those recorded.")
 @click.option("--workers", default=0, show_default="one per core", help="Processes; the tables do not depend on it.")

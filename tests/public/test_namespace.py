@@ -17,6 +17,7 @@ PUBLIC = {
     "batch",
     "build_problem",
     "compute",
+    "example_lca",
     "import_checkpoints",
     "import_hdf5",
     "open_run",
