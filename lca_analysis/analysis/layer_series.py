@@ -1,6 +1,6 @@
 """Loss change by iteration and layer, from the store's ``layers`` table."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,9 @@ from lca_analysis.errors import NotFoundError
 from lca_analysis.store import Store
 
 Reals = NDArray[np.float64]
+
+PARTS = ("lca_momentum", "lca_decay", "lca_gradient")
+"""The parts of the update: momentum carried over, weight decay, fresh minibatch gradient."""
 
 _SUMS = ("lca_helping", "lca_hurting", "n_helping", "n_hurting")
 
@@ -31,6 +34,10 @@ class LayerSeries:
         Sums of the negative and of the positive A, all classes together, without buffers.
     n_helping, n_hurting : ndarray[T, L] float64
         How many parameters help and hurt, without buffers.
+    parts : dict of str to ndarray[T, L] float64
+        `PARTS` of the loss change, all classes together; NaN where the update was not divided.
+    counts : dict of int to (ndarray[T, L] float64, ndarray[T, L] float64)
+        ``n_helping`` and ``n_hurting`` of each single class.
     """
 
     iterations: NDArray[np.int64]
@@ -40,6 +47,8 @@ class LayerSeries:
     hurting: Reals
     n_helping: Reals
     n_hurting: Reals
+    parts: dict[str, Reals] = field(default_factory=dict)
+    counts: dict[int, tuple[Reals, Reals]] = field(default_factory=dict)
 
     @property
     def lca(self) -> Reals:
@@ -67,7 +76,7 @@ def read_layer_series(store: Store, run: str, split: str) -> LayerSeries:
     NotFoundError
         The run or split has no ``layers`` table.
     """
-    columns = ["iteration", "class", "layer", "kind", "lca", *_SUMS]
+    columns = ["iteration", "class", "layer", "kind", "lca", *_SUMS, *PARTS]
     frame = store.table("layers", run=run, split=split, columns=columns)
     iterations, row = np.unique(frame["iteration"].to_numpy(), return_inverse=True)
     layers = _by_depth(store, run, frame["layer"])
@@ -78,9 +87,20 @@ def read_layer_series(store: Store, run: str, split: str) -> LayerSeries:
         int(label): _summed(frame["lca"].to_numpy()[labels == label], cell[labels == label], shape)
         for label in np.unique(labels)
     }
-    own = (labels == EVERY_CLASS) & (frame["kind"] != "buffer").to_numpy()
-    sums = [_summed(frame[name].to_numpy(np.float64)[own], cell[own], shape) for name in _SUMS]
-    return LayerSeries(iterations, layers, by_class, *sums)
+    parameters = (frame["kind"] != "buffer").to_numpy()
+
+    def of(name: str, chosen: NDArray[np.bool_]) -> Reals:
+        return _summed(frame[name].to_numpy(np.float64)[chosen], cell[chosen], shape)
+
+    whole = labels == EVERY_CLASS
+    helping, hurting, n_helping, n_hurting = (of(name, whole & parameters) for name in _SUMS)
+    counts = {
+        label: (of("n_helping", parameters & (labels == label)), of("n_hurting", parameters & (labels == label)))
+        for label in by_class
+        if label != EVERY_CLASS
+    }
+    parts = {name: of(name, whole) for name in PARTS}
+    return LayerSeries(iterations, layers, by_class, helping, hurting, n_helping, n_hurting, parts, counts)
 
 
 def _summed(values: Reals, cell: NDArray[np.int64], shape: tuple[int, int]) -> Reals:

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from lca_analysis.analysis import table_generalization as generalization
 from lca_analysis.analysis import table_helping as helping
 from lca_analysis.analysis import table_hurting as hurting
 from lca_analysis.analysis import table_lags as lags
 from lca_analysis.analysis import table_oscillation as oscillation
+from lca_analysis.analysis import table_parts as parts
+from lca_analysis.analysis import table_spans as spans
 from lca_analysis.analysis import table_synchronization as synchronization
 from lca_analysis.analysis.layer_series import LayerSeries, read_layer_series
 from lca_analysis.analysis.panel import Panel, read_panel
@@ -91,7 +94,7 @@ def _stages(store: Store, run: str, split: str, seed: int) -> Iterator[list[Resu
     panel = read_panel(store, run, split, series.iterations)
     yield from (
         _helping(store, run, split, series, panel, seed),
-        _hurting(_optional(store, "units", run, split), series, seed),
+        _hurting(store, (run, split), series, seed),
     )
     yield _oscillation(store, run, series, panel, seed)
     peaks = [synchronization.class_peaks(series, label) for label in series.by_class]
@@ -117,9 +120,14 @@ def _helping(store: Store, run: str, split: str, series: LayerSeries, panel: Pan
     ]
 
 
-def _hurting(units: pd.DataFrame | None, series: LayerSeries, seed: int) -> list[Result]:
-    """Analyse hurting layers and units."""
-    rows = [*hurting.hurting_rows(series, seed), *hurting.unit_rows(units)]
+def _hurting(store: Store, partition: tuple[str, str], series: LayerSeries, seed: int) -> list[Result]:
+    """Analyse hurting layers, parts of the update, spans of training, and units; and train against this split."""
+    rows = [*hurting.hurting_rows(series, seed), *parts.part_rows(series), *spans.span_rows(series)]
+    rows += hurting.unit_rows(_optional(store, "units", *partition))
+    run, split = partition
+    if split != generalization.TRAIN and (run, generalization.TRAIN) in _pairs(store, "computations", run, None):
+        train = read_layer_series(store, run, generalization.TRAIN)
+        rows += generalization.generalization_rows(series, train, split)
     return [
         ("results_hurting", to_frame(rows, "results_hurting")),
         ("results_cumulative", hurting.cumulative_frame(series)),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from lca_analysis.analysis.inference import HAC_METHOD
+from lca_analysis.analysis.layer_series import PARTS
 from lca_analysis.analysis.rows import EVERY_CLASS
 from lca_analysis.analysis.wording import (
     LEVEL,
@@ -156,7 +157,7 @@ def _hurting(frame: pd.DataFrame, split: str) -> Iterable[Finding]:
             f"Layer {name} hurt: it changed the {split} loss by {signed(row['estimate'])} "
             f"({interval_text(row)}; {test_text(row)})."
         )
-        yield _finding("hurting", f"{name} hurts", text, "layers", row)
+        yield _finding("hurting", f"{name} hurts", text + _parts_text(frame, str(name)), "layers", row)
     if not hurting:
         yield _no_hurting(hurt)
     if helping:
@@ -168,7 +169,26 @@ def _hurting(frame: pd.DataFrame, split: str) -> Iterable[Finding]:
     if undecided:
         text = f"For {listed(undecided)} there is no evidence either way."
         yield _finding("hurting", "Undecided layers", text, "layers")
+    yield from _spans(frame[frame["quantity"] == "hurting_span"])
     yield from _units(_tested(frame, "unit_lca", "greater"))
+
+
+def _parts_text(frame: pd.DataFrame, layer: str) -> str:
+    """Say which part of the update carries a layer's loss change, where it was divided."""
+    words = dict(zip(PARTS, ("momentum carried over", "weight decay", "fresh gradient"), strict=True))
+    rows = frame[(frame["layer"] == layer) & frame["quantity"].isin(PARTS) & frame["p"].notna()]
+    said = [f"{words[row['quantity']]} {signed(row['estimate'])} ({test_text(row)})" for _, row in rows.iterrows()]
+    return f" Of this: {listed(said)}." if said else ""
+
+
+def _spans(rows: pd.DataFrame) -> Iterable[Finding]:
+    """Speak of the spans of training in which layers hurt."""
+    if rows.empty:
+        return
+    spans = [f"{row['layer']} in {row['subject']} ({signed(row['estimate'])})" for _, row in rows.iterrows()]
+    worst = rows.sort_values("p_adjusted").iloc[-1]
+    text = f"Spans of training that hurt: {listed(spans)}; largest Holm p {p_text(worst['p_adjusted'])}."
+    yield _finding("hurting", "Hurting spans", text, "layers", worst)
 
 
 def _no_hurting(hurt: pd.DataFrame) -> Finding:
@@ -229,16 +249,16 @@ def _lags(frame: pd.DataFrame) -> Iterable[Finding]:
     """Speak of the layers whose lag differs from the others', and of the momentum."""
     lag = frame[frame["quantity"] == "lag"].set_index("layer")
     rest = frame[(frame["quantity"] == "lag_minus_rest")].dropna(subset=["low"]).set_index("layer")
-    apart = rest[(rest["low"] > 0) | (rest["high"] < 0)]
+    apart = rest[rest["p_adjusted"] <= LEVEL]
     for name, row in apart.iterrows():
         own = lag.loc[[str(name)]].iloc[0]
         word = "behind" if row["estimate"] > 0 else "ahead of"
         text = (
             f"The steps of {name} follow its negative gradient by {plain(own['estimate'])} iterations "
             f"({interval_text(own)}): {plain(abs(row['estimate']))} {word} the other layers (difference "
-            f"{signed(row['estimate'])}, {interval_text(row)}; the intervals are not corrected for {len(rest)} layers)."
+            f"{signed(row['estimate'])}, {interval_text(row)}; {test_text(row)})."
         )
-        yield _finding("oscillation", f"{name} lags differently", text, "lag")
+        yield _finding("oscillation", f"{name} lags differently", text, "lag", row)
     if apart.empty and len(rest):
         text = f"No evidence that any of {len(rest)} layers lags its gradient more or less than the others do."
         yield _finding("oscillation", "Lag", text, "lag")

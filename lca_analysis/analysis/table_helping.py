@@ -28,7 +28,7 @@ _BIN = 2.0
 
 
 def helping_rows(series: LayerSeries, seed: int) -> list[Row]:
-    """Test whether more than half of the parameters help, for the network and for each layer.
+    """Test whether more than half of the parameters help, for the network, each layer, and each class.
 
     Null: the mean of percent helping over iterations is 50. Alternative: two-sided. Replication, assumptions
     and limits: those of `hac_mean`; Holm over layers. Beside it, the same test by a stationary block bootstrap.
@@ -54,8 +54,21 @@ def helping_rows(series: LayerSeries, seed: int) -> list[Row]:
         *adjusted(rows[:1], HOLM),
         *adjusted(rows[1:], HOLM),
         *_resampled(names, shares, seed),
+        *_class_rows(series, names),
         *_efficiency_rows(series, names),
     ]
+
+
+def _class_rows(series: LayerSeries, names: list[str | None]) -> list[Row]:
+    """Test percent helping of each class; Holm over classes for the network, over layers × classes for layers."""
+    networks, layers = [], []
+    for label, (n_helping, n_hurting) in series.counts.items():
+        tests = hac_mean(percent_helping(_with_network(n_helping), _with_network(n_hurting)), null=50.0)
+        base = Row("percent_helping", HAC_METHOD, 0, class_=label, null=_HALF, alternative="two-sided")
+        rows = [from_test(replace(base, layer=name), tests, place) for place, name in enumerate(names)]
+        networks.append(rows[0])
+        layers += rows[1:]
+    return [*adjusted(networks, HOLM), *adjusted(layers, HOLM)]
 
 
 def _resampled(names: list[str | None], shares: Reals, seed: int) -> list[Row]:

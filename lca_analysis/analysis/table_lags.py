@@ -6,19 +6,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lca_analysis.analysis.bootstrap import Interval
+from lca_analysis.analysis.bootstrap import BootstrapMean
 from lca_analysis.analysis.lags import (
     LAG_METHOD,
     MIN_LENGTH,
     LagCurve,
+    delay_difference,
     lag_curve,
     lag_difference,
     lag_of_maximum,
     mean_delay,
     resample_counts,
 )
+from lca_analysis.analysis.multiplicity import HOLM
 from lca_analysis.analysis.panel import Panel
-from lca_analysis.analysis.rows import Row, from_interval, generator
+from lca_analysis.analysis.rows import Row, adjusted, from_bootstrap, from_interval, generator
 
 Reals = NDArray[np.float64]
 
@@ -30,6 +32,12 @@ _QUANTITIES = {
     "mean_delay": _DELAY,
     "mean_delay_minus_momentum": _DELAY,
     "lag_minus_rest": LAG_METHOD,
+    "mean_delay_minus_rest": _DELAY,
+}
+_NULLS = {
+    "mean_delay_minus_momentum": "mean delay = m / (1 − m)",
+    "lag_minus_rest": "the layer lags as the rest does",
+    "mean_delay_minus_rest": "the layer is delayed as the rest is",
 }
 
 
@@ -43,9 +51,12 @@ def layer_curves(panel: Panel, layers: tuple[str, ...]) -> dict[str, LagCurve | 
 def lag_rows(curves: dict[str, LagCurve | None], panel: Panel, momentum: float | None, seed: int) -> list[Row]:
     """Measure every layer's lag behind its negative gradient, against the momentum's and against the other layers'.
 
-    No p-values: each estimate has a block-bootstrap interval, with blocks of iterations as the units of replication,
-    since the parameters of a layer depend on each other. ``lag`` is the lag of the largest cross-correlation, and
-    ``mean_delay`` its centre, which is m / (1 − m) where Δ is −ḡ passed through momentum m alone.
+    Each estimate has a block-bootstrap interval, and differences are tested by the same resamples: null: no difference;
+    two-sided; p is twice the share of resamples on the other side of 0, (b + 1) / (B + 1). Unit of replication: blocks
+    of iterations of this one run, since the parameters of a layer depend on each other. Holm over layers, for each
+    quantity. Not valid below `MIN_LENGTH` steps (refused), nor where lags change over the run. ``lag`` is the lag of
+    the largest cross-correlation, a whole number of recorded steps: where it is clear-cut, its tests are conservative.
+    ``mean_delay`` is the curve's centre, which is m / (1 − m) where Δ is −ḡ passed through momentum m alone.
 
     Parameters
     ----------
@@ -71,13 +82,18 @@ def lag_rows(curves: dict[str, LagCurve | None], panel: Panel, momentum: float |
             rows += _missing(layer, len(panel.step))
             continue
         found = _intervals(curve, drawn[layer], momentum, panel.spacing)
-        found["lag_minus_rest"] = _against_rest(layer, curves, drawn)
-        base = Row("", "", 0, layer=layer)
-        rows += [
-            from_interval(replace(base, quantity=name, method=_QUANTITIES[name]), interval, panel.spacing)
-            for name, interval in found.items()
-        ]
-    return rows
+        found |= _against_rest(layer, curves, drawn)
+        rows += [_row(layer, name, interval, panel.spacing) for name, interval in found.items()]
+    tested = [row for name in _NULLS for row in adjusted([row for row in rows if row.quantity == name], HOLM)]
+    return [*(row for row in rows if row.quantity not in _NULLS), *tested]
+
+
+def _row(layer: str, quantity: str, found: BootstrapMean, spacing: int) -> Row:
+    """Make the row of one estimate; differences are tested too."""
+    base = Row(quantity, _QUANTITIES[quantity], 0, layer=layer)
+    if quantity not in _NULLS:
+        return from_interval(base, found, spacing)
+    return from_bootstrap(replace(base, null=_NULLS[quantity], alternative="two-sided"), found, spacing)
 
 
 def missing_lags(layer: str, reason: str) -> list[Row]:
@@ -99,26 +115,31 @@ def _momentum_row(momentum: float | None, n: int) -> Row:
     return replace(row, estimate=momentum / (1 - momentum))
 
 
-def _intervals(curve: LagCurve, drawn: Reals, momentum: float | None, spacing: int) -> dict[str, Interval]:
+def _intervals(curve: LagCurve, drawn: Reals, momentum: float | None, spacing: int) -> dict[str, BootstrapMean]:
     """Measure lag, mean delay, and what of it the momentum does not explain."""
     delay = mean_delay(curve, drawn)
     if momentum is None or not 0 <= momentum < 1:
-        excess = Interval(np.nan, np.nan, np.nan, delay.n, "the run has no momentum between 0 and 1")
+        excess = BootstrapMean(np.nan, np.nan, np.nan, delay.n, "the run has no momentum between 0 and 1")
     else:
         shift = momentum / (1 - momentum) / spacing
-        excess = replace(delay, estimate=delay.estimate - shift, low=delay.low - shift, high=delay.high - shift)
+        excess = mean_delay(curve, drawn, null=shift)
+        excess = replace(excess, estimate=delay.estimate - shift, low=delay.low - shift, high=delay.high - shift)
     return {"lag": lag_of_maximum(curve, drawn), "mean_delay": delay, "mean_delay_minus_momentum": excess}
 
 
-def _against_rest(layer: str, curves: dict[str, LagCurve | None], drawn: dict[str, Reals]) -> Interval:
-    """Compare a layer's lag with that of the mean of the other layers' curves."""
+def _against_rest(layer: str, curves: dict[str, LagCurve | None], drawn: dict[str, Reals]) -> dict[str, BootstrapMean]:
+    """Compare a layer's lag and delay with those of the mean of the other layers' curves."""
     curve = curves[layer]
     others = [other for name, other in curves.items() if name != layer and other is not None]
     if curve is None or not others:
-        return Interval(np.nan, np.nan, np.nan, 0 if curve is None else len(curve.products), _ONE_LAYER)
+        nothing = BootstrapMean(np.nan, np.nan, np.nan, 0 if curve is None else len(curve.products), _ONE_LAYER)
+        return {"lag_minus_rest": nothing, "mean_delay_minus_rest": nothing}
     rest = np.mean([other.correlation for other in others], axis=0)
-    drawn_rest = np.mean([values for name, values in drawn.items() if name != layer], axis=0)
-    return lag_difference(curve, drawn[layer], rest, drawn_rest)
+    drawn_rest = (sum(drawn.values()) - drawn[layer]) / len(others)
+    return {
+        "lag_minus_rest": lag_difference(curve, drawn[layer], rest, drawn_rest),
+        "mean_delay_minus_rest": delay_difference(curve, drawn[layer], rest, drawn_rest),
+    }
 
 
 def lag_curve_frame(curves: dict[str, LagCurve | None], spacing: int) -> pd.DataFrame:

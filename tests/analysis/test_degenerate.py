@@ -9,6 +9,7 @@ import pytest
 from synthetic_store import synthetic_store
 
 from lca_analysis.analysis import analyze, findings
+from lca_analysis.analysis.layer_series import PARTS
 from lca_analysis.errors import CorruptError
 from lca_analysis.store import Store
 
@@ -56,7 +57,7 @@ _COUNTS = ["n_helping", "n_hurting"]
 
 def _still(frame: pd.DataFrame, chosen: pd.Series | slice) -> pd.DataFrame:
     """Let nothing move."""
-    names = [n for n in ("lca", "lca_helping", "lca_hurting", "step", "path_gradient", *_COUNTS) if n in frame]
+    names = [n for n in ("lca", "lca_helping", "lca_hurting", "step", "path_gradient", *PARTS, *_COUNTS) if n in frame]
     frame.loc[chosen, names] = 0
     return frame
 
@@ -119,7 +120,7 @@ def test_every_iteration_nonfinite(tmp_path: Path) -> None:
             store,
             name,
             lambda f: f.assign(
-                **{n: np.nan for n in ("lca", "lca_helping", "lca_hurting", "step", "path_gradient") if n in f},
+                **{n: np.nan for n in ("lca", "lca_helping", "lca_hurting", "step", "path_gradient", *PARTS) if n in f},
                 **{n: 0 for n in _COUNTS if n in f},
             ),
         )

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from lca_analysis.analysis.lags import lag_curve, lag_difference, lag_of_maximum, mean_delay, resample_counts
+from lca_analysis.analysis.lags import (
+    delay_difference,
+    lag_curve,
+    lag_difference,
+    lag_of_maximum,
+    mean_delay,
+    resample_counts,
+)
 from lca_analysis.errors import ArgumentError
 
 
@@ -91,3 +98,34 @@ def test_counts_are_of_whole_samples() -> None:
     counts = resample_counts(120, np.random.default_rng(0), 50)
     assert counts.shape == (50, 120)
     np.testing.assert_array_equal(counts.sum(1), 120)
+
+
+def _pair_of_layers(rng: np.random.Generator, momenta: tuple[float, float]):  # type: ignore[no-untyped-def]
+    """Curves and resamples of two layers that follow their gradients by momentum."""
+    found = []
+    counts = resample_counts(400, rng, 399)
+    for momentum in momenta:
+        gradient = rng.standard_normal((400, 20))
+        noise = rng.standard_normal((400, 20))
+        curve = lag_curve(lfilter([1.0], [1.0, -momentum], noise - gradient, axis=0), gradient, 20)
+        assert curve is not None
+        found.append((curve, counts @ curve.products / 400))
+    return found
+
+
+def test_equal_delays_are_seldom_called_different() -> None:
+    rng = np.random.default_rng(5)
+    p = []
+    for _ in range(120):
+        (one, drawn), (rest, drawn_rest) = _pair_of_layers(rng, (0.8, 0.8))
+        p.append(delay_difference(one, drawn, rest.correlation, drawn_rest).p("two-sided"))
+    assert np.mean(np.array(p) <= 0.05) <= 0.07 + 3 * np.sqrt(0.05 * 0.95 / 120)
+
+
+def test_longer_delay_is_found_and_measured() -> None:
+    (one, drawn), (rest, drawn_rest) = _pair_of_layers(np.random.default_rng(6), (0.9, 0.5))
+    found = delay_difference(one, drawn, rest.correlation, drawn_rest)
+    assert found.p("greater") == 1 / 400
+    assert found.low <= 0.9 / 0.1 - 1 <= found.high
+    assert mean_delay(rest, drawn_rest, null=1.0).p("two-sided") > 0.05
+    assert mean_delay(rest, drawn_rest, null=4.0).p("less") == 1 / 400

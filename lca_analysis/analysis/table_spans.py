@@ -1,0 +1,81 @@
+"""Spans of training in which layers hurt: rows of ``results_hurting``."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lca_analysis.analysis.inference import HAC_METHOD, hac_mean
+from lca_analysis.analysis.layer_series import LayerSeries
+from lca_analysis.analysis.multiplicity import HOLM
+from lca_analysis.analysis.rows import Row, adjusted, from_test
+
+MOST_SPANS = 10
+"""Equal spans that a run is divided into, if it is long enough."""
+
+SHORTEST_SPAN = 50
+"""Fewest recorded steps of a span."""
+
+LEVEL = 0.05
+
+_METHOD = f"{HAC_METHOD}, summed over the span"
+_NULL = "mean loss change in the span = 0"
+
+
+def span_rows(series: LayerSeries) -> list[Row]:
+    """Test in which spans of training layers hurt.
+
+    The run is divided beforehand into at most `MOST_SPANS` equal spans of at least `SHORTEST_SPAN` steps, so that no
+    span is chosen by what it holds. Null: a layer's mean loss change in a span is 0. Alternative: it is positive (the
+    layer hurts). Unit of replication: the iteration, of this one run. Assumptions and limits: those of `hac_mean`.
+    Holm over layers × spans. Neighbouring spans of a layer that hurt at `LEVEL` are joined to one
+    ``hurting_span``, which holds as soon as all its members do: its corrected p-value is the largest of theirs.
+
+    Parameters
+    ----------
+    series : LayerSeries
+        The layers' loss change.
+
+    Returns
+    -------
+    list of Row
+        Quantities ``span_lca``, one row a layer and span, and ``hurting_span``; none for runs too short to divide.
+    """
+    edges = span_edges(len(series.iterations))
+    rows: list[Row] = []
+    for start, stop in pairwise(edges):
+        rows += _rows_of(series, "span_lca", start, stop)
+    tested = adjusted(rows, HOLM)
+    return [*tested, *_joined(series, tested, edges)]
+
+
+def span_edges(length: int) -> NDArray[np.int64]:
+    """Divide steps into equal spans: the edges, none where fewer than two spans fit."""
+    spans = min(MOST_SPANS, length // SHORTEST_SPAN)
+    return np.linspace(0, length, spans + 1).astype(np.int64) if spans >= 2 else np.zeros(0, np.int64)
+
+
+def _rows_of(series: LayerSeries, quantity: str, start: int, stop: int) -> list[Row]:
+    """Test all layers in one span."""
+    tests = hac_mean(series.lca[start:stop], alternative="greater")
+    subject = f"iterations {series.iterations[start]} to {series.iterations[stop - 1]}"
+    base = Row(quantity, _METHOD, 0, subject=subject, null=_NULL, alternative="greater")
+    return [
+        from_test(replace(base, layer=name), tests, place, float(tests.n[place]))
+        for place, name in enumerate(series.layers)
+    ]
+
+
+def _joined(series: LayerSeries, tested: list[Row], edges: NDArray[np.int64]) -> Iterator[Row]:
+    """Join neighbouring spans in which a layer hurts."""
+    count = max(len(edges) - 1, 0)
+    p = np.array([row.p_adjusted for row in tested]).reshape(count, len(series.layers))
+    for place, column in enumerate((p <= LEVEL).T):
+        turns = np.flatnonzero(np.diff(np.concatenate([[0], column.astype(np.int8), [0]])))
+        for first, last in zip(turns[::2], turns[1::2], strict=True):
+            row = _rows_of(series, "hurting_span", int(edges[first]), int(edges[last]))[place]
+            worst = float(p[first:last, place].max())
+            own = next(one.p for one in tested if one.p_adjusted == worst)
+            yield replace(row, statistic=np.nan, p=own, p_adjusted=worst, adjustment=f"{HOLM}, of its members")
