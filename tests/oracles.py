@@ -70,14 +70,13 @@ def paper_step(problem, split, before, after, tolerance, max_pieces=32):
     loss_before, _ = loss_and_gradient(problem, split, before)
     loss_after, _ = loss_and_gradient(problem, split, after)
     pieces = 1
-    coarse = path_gradient(problem, split, before, after, {0.0: 0.5, 1.0: 0.5})
     while True:
         gradient = path_gradient(problem, split, before, after, simpson_nodes(pieces))
         lca = allocate(before, after, gradient)
         residual = loss_after - loss_before - sum(float(values.sum()) for values in lca.values())
         if abs(residual) <= tolerance or pieces >= max_pieces:
             break
-        coarse, pieces = gradient, 2 * pieces
+        pieces = 2 * pieces
     return {
         "loss_before": loss_before,
         "loss_after": loss_after,
@@ -85,10 +84,28 @@ def paper_step(problem, split, before, after, tolerance, max_pieces=32):
         "pieces": pieces,
         "path_gradient": gradient,
         "lca": lca,
-        "coarse_lca": allocate(before, after, coarse),
+        "errors": simpson_errors(problem, split, before, after, pieces),
         "step": {name: after[name] - before[name] for name in before},
         "weight": before,
     }
+
+
+def simpson_errors(problem, split, before, after, pieces):
+    """Estimate the error of each tensor's LCA: over the pieces, what Simpson's rule and the trapezoid differ by."""
+    total = dict.fromkeys(before, 0.0)
+    for piece in range(pieces):
+        change = []
+        for place in (piece / pieces, (piece + 0.5) / pieces, (piece + 1) / pieces):
+            gradient = path_gradient(problem, split, before, after, {place: 1.0})
+            change.append({name: float(a.sum()) for name, a in allocate(before, after, gradient).items()})
+        simpson = {name: sum(w * c[name] / 6 for w, c in zip((1, 4, 1), change, strict=True)) for name in before}
+        trapezoid = {name: (change[0][name] + change[2][name]) / 2 for name in before}
+        size = {name: sum(w * abs(c[name]) / 6 for w, c in zip((1, 4, 1), change, strict=True)) for name in before}
+        difference = {name: abs(simpson[name] - trapezoid[name]) for name in before}
+        for name in before:
+            share = size[name] / sum(size.values())
+            total[name] += (1.2 * difference[name] + 1.6 * sum(difference.values()) * share) / pieces
+    return total
 
 
 def paper_run(problem, split, points, tolerance, max_pieces=32):

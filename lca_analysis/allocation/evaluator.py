@@ -80,10 +80,13 @@ class SplitLoss:
         What each class adds to the loss at the point evaluated last.
     evaluations : int
         Gradients computed so far.
+    layout : Layout
+        Of the parameters.
     """
 
     def __init__(self, problem: Problem, split: str, model: FlatModel, classes: bool = False) -> None:
         self.evaluations = 0
+        self.layout = model.layout
         self.shares: list[float] = []
         self._split = split
         self._loss = problem.loss

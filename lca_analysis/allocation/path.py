@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import torch
 
 from lca_analysis.allocation.evaluator import SplitLoss
+from lca_analysis.allocation.pieces import Changes
 
 
 class NotFiniteError(Exception):
@@ -66,6 +68,12 @@ class RecordedPath:
         self.start, self.end = start, end
         self.step = end.weights - start.weights
         self._split_loss = split_loss
+        self._losses: dict[float, tuple[float, ...]] = {}
+
+    @property
+    def layers(self) -> list[int]:
+        """For each tensor, the number of its layer."""
+        return self._split_loss.layout.layer_numbers
 
     @property
     def loss_change(self) -> float:
@@ -80,6 +88,7 @@ class RecordedPath:
             gradient, loss = self.end.gradient, self.end.loss
         else:
             loss, gradient = self._split_loss.gradient(torch.add(self.start.weights, self.step, alpha=s))
+            self._losses[s] = loss, *self._split_loss.shares
         if not math.isfinite(loss) or not bool(torch.isfinite(gradient).all()):
             raise NotFiniteError
         return gradient
@@ -87,6 +96,20 @@ class RecordedPath:
     def allocated(self, path_gradient: torch.Tensor) -> float:
         """Σ_i Δ_i ḡ_i of the whole split, products in the working precision, the sum in float64."""
         return float((self.step * whole(path_gradient)).sum(dtype=torch.float64))
+
+    def losses(self, s: float) -> tuple[float, ...]:
+        """Give the loss at an end, or where the gradient was evaluated before, followed by what each class adds."""
+        return self.start.losses if s == 0.0 else self.end.losses if s == 1.0 else self._losses[s]
+
+    def layer_allocated(self, value: torch.Tensor) -> Changes:
+        """Σ_i Δ_i ḡ_i over each tensor, [1 + classes, tensors], products and sums as those of `allocated`."""
+        rows = value if value.dim() == 2 else value[None]
+        changes = np.empty((len(rows), len(self._split_loss.layout.places)))
+        for row, gradient in zip(changes, rows, strict=True):
+            product = self.step * gradient
+            for number, place in enumerate(self._split_loss.layout.places):
+                row[number] = product[place.slice].sum(dtype=torch.float64)
+        return changes
 
     def check_finite(self, path_gradient: torch.Tensor) -> None:
         """Raise NotFiniteError when the loss change, or what is allocated of it, is not finite."""

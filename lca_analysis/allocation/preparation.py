@@ -70,7 +70,9 @@ def settings_of(run: Run, problem: Problem, split: str, options: ComputeOptions)
     return {
         "rule": options.rule,
         "tolerance": options.tolerance,
+        "relative_tolerance": options.relative_tolerance,
         "max_pieces": options.max_pieces,
+        "kept_gradients": options.kept_gradients,
         "normalization": problem.normalization,
         "batch_size": problem.batch_size,
         "examples": len(problem.split(split)[0]),

@@ -41,23 +41,27 @@ class QuadratureRule:
 
 
 def gauss(points: int) -> QuadratureRule:
-    """Make the Gauss–Legendre rule with a number of points, exact to degree 2·points − 1."""
-    nodes, weights = np.polynomial.legendre.leggauss(points)
-    return QuadratureRule(
-        f"gauss{points}",
-        tuple(float(node) for node in (nodes + 1) / 2),
-        tuple(float(weight) for weight in weights / 2),
-        2 * points - 1,
-    )
+    """Make the Gauss–Legendre rule with a number of points, exact to degree 2·points − 1.
+
+    Embedded is the first of two nodes, the middle one of three, or the mean of the middle two.
+    """
+    raw_nodes, raw_weights = np.polynomial.legendre.leggauss(points)
+    nodes = tuple(float(node) for node in (raw_nodes + 1) / 2)
+    weights = tuple(float(weight) for weight in raw_weights / 2)
+    middle = nodes[:1] if points == 2 else nodes[(points - 1) // 2 : points // 2 + 1]
+    inner = QuadratureRule("inner", middle, (1 / len(middle),) * len(middle), 0 if points == 2 else 1)
+    return QuadratureRule(f"gauss{points}", nodes, weights, 2 * points - 1, inner)
 
 
-TRAPEZOID = QuadratureRule("trapezoid", (0.0, 1.0), (1 / 2, 1 / 2), 1)
+EULER = QuadratureRule("euler", (0.0,), (1.0,), 0)
+MIDPOINT = QuadratureRule("midpoint", (1 / 2,), (1.0,), 1)
+TRAPEZOID = QuadratureRule("trapezoid", (0.0, 1.0), (1 / 2, 1 / 2), 1, EULER)
 SIMPSON = QuadratureRule("simpson", (0.0, 1 / 2, 1.0), (1 / 6, 4 / 6, 1 / 6), 3, TRAPEZOID)
 """The paper's rule: fourth-order Runge–Kutta on a path that is fixed in advance."""
 
 _ALL = (
-    QuadratureRule("euler", (0.0,), (1.0,), 0),
-    QuadratureRule("midpoint", (1 / 2,), (1.0,), 1),
+    EULER,
+    MIDPOINT,
     TRAPEZOID,
     SIMPSON,
     QuadratureRule("simpson38", (0.0, 1 / 3, 2 / 3, 1.0), (1 / 8, 3 / 8, 3 / 8, 1 / 8), 3, TRAPEZOID),

@@ -23,7 +23,7 @@ from lca_analysis.allocation.rows import (
     null_tensor_rows,
     tensor_rows,
 )
-from lca_analysis.allocation.schemes import PathIntegral, make_scheme
+from lca_analysis.allocation.scheme import PathIntegral
 from lca_analysis.allocation.step import AllocatedStep
 
 
@@ -48,8 +48,8 @@ class RangeReducers:
     def __init__(self, model: FlatModel, split_loss: SplitLoss, options: ComputeOptions) -> None:
         self._split_loss = split_loss
         self._layout = model.layout
-        self._tolerance = options.tolerance
-        self._scheme = make_scheme(options.rule, options.tolerance, options.max_pieces)
+        self._tolerance = options.largest_residual
+        self._scheme = options.make_scheme()
         self._units = UnitRows(self._layout)
         self._series = SeriesRows(self._layout, options.sample_seed)
         self._directions = _directions(model, options)
@@ -75,11 +75,12 @@ class RangeReducers:
             allocated = None
         else:
             allocated = self._take_finite(path, integral, update, iteration, iteration_next)
-        rows = iteration_rows(path, allocated, self._tolerance, self._split_loss.class_sizes)
+        rows = iteration_rows(path, allocated, self._tolerance.of(path.loss_change), self._split_loss.class_sizes)
         keys = {"iteration": iteration, "iteration_next": iteration_next, "rule": self._scheme.name}
         evaluations = [used, *[0] * len(self._split_loss.class_sizes)]
-        pieces = 0 if integral is None else integral.pieces
-        self._keep("iterations", {**keys, **rows, "pieces": pieces, "gradient_evaluations": evaluations})
+        pieces = 0 if integral is None else len(integral.pieces)
+        tilt = np.nan if integral is None or integral.tilt is None else integral.tilt
+        self._keep("iterations", {**keys, **rows, "pieces": pieces, "gradient_evaluations": evaluations, "tilt": tilt})
 
     def parts(self) -> dict[str, Columns]:
         """Give the rows of every table."""
@@ -89,12 +90,10 @@ class RangeReducers:
         self, path: RecordedPath, integral: PathIntegral, update: Update, iteration: int, iteration_next: int
     ) -> list[Allocated]:
         """Reduce an allocated step; gives what the whole and each class was allocated."""
-        fine, coarse = _stacked(integral.path_gradient), integral.coarse
-        found = []
-        for view, gradient in enumerate(fine):
-            error = None if coarse is None else path.step * (gradient - _stacked(coarse)[view])
+        ends, weights, found = (iteration, iteration_next), path.start.weights, []
+        for view, (gradient, errors) in enumerate(zip(_stacked(integral.path_gradient), integral.errors, strict=True)):
             lca = path.step * gradient
-            step = AllocatedStep(iteration, iteration_next, path.start.weights, path.step, gradient, lca, error, update)
+            step = AllocatedStep(*ends, weights, path.step, gradient, lca, errors, update)
             found.append(self._take_view(step, view - 1))
         return found
 
@@ -107,8 +106,7 @@ class RangeReducers:
         self._keep("layers", rows)
         if label == ALL_CLASSES:
             self._take_whole(step, math.fsum(rows["lca"]))
-        estimate = np.nan if step.error is None else abs(float(step.error.sum(dtype=torch.float64)))
-        return Allocated(math.fsum(rows["lca"]), estimate)
+        return Allocated(math.fsum(rows["lca"]), math.fsum(step.errors))
 
     def _take_whole(self, step: AllocatedStep, allocated: float) -> None:
         """Keep what is kept of all classes together only."""

@@ -54,7 +54,7 @@ def _tensor_row(number: int, place: Place, step: AllocatedStep) -> dict[str, Any
         "n_zero": lca.numel() - n_helping - n_hurting,
         "step_norm2": _sum(step.step[place.slice].double().square()),
         "gradient_norm2": _sum(step.path_gradient[place.slice].double().square()),
-        "error_estimate": np.nan if step.error is None else abs(_sum(step.error[place.slice])),
+        "error_estimate": float(step.errors[number]),
         **step.update.parts(number, place, step.weights, step.path_gradient, helping + hurting),
     }
 

@@ -1,62 +1,19 @@
-"""Schemes: how a rule is refined along one step until the allocation meets the known change of the loss."""
+"""Schemes by name: a rule applied once, and the paper's halving; the others are in modules of their own."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
+from lca_analysis.allocation.adaptive import ADAPTIVE, STRICT, AdaptiveScheme
+from lca_analysis.allocation.error_estimates import error_estimates
+from lca_analysis.allocation.fast import FAST, FastScheme
+from lca_analysis.allocation.pieces import Piece, Samples, equal_pieces
 from lca_analysis.allocation.quadrature import RULES, SIMPSON, QuadratureRule, integrate
+from lca_analysis.allocation.scheme import PathIntegral, Scheme, StepPath, Tolerance
 from lca_analysis.errors import ArgumentError
 
 PAPER = "paper"
-
-
-class StepPath(Protocol):
-    """What a scheme sees of a step: gradients on the straight path, s in [0, 1], and the change of the loss."""
-
-    @property
-    def loss_change(self) -> float:
-        """Loss at the end less loss at the start; asking for it after the end gradients costs nothing."""
-
-    def gradient(self, s: float) -> torch.Tensor:
-        """Give the gradient at θ + sΔ, a Tensor[K] that is not overwritten later."""
-
-    def allocated(self, path_gradient: torch.Tensor) -> float:
-        """Sum the loss change that a path-mean gradient allocates to the parameters."""
-
-
-@dataclass(frozen=True)
-class PathIntegral:
-    """The path-mean gradient of a step.
-
-    Attributes
-    ----------
-    path_gradient : Tensor[K]
-        ∫₀¹ ∂L/∂θ (θ + sΔ) ds as the scheme computes it.
-    coarse : Tensor[K], optional
-        The same by the scheme's next coarser estimate; the difference estimates the error.
-    pieces : int
-        Pieces that the step was divided into.
-    """
-
-    path_gradient: torch.Tensor
-    coarse: torch.Tensor | None
-    pieces: int
-
-
-class Scheme(Protocol):
-    """A way to integrate the gradient along a step."""
-
-    @property
-    def name(self) -> str:
-        """Name that the tables carry."""
-
-    @property
-    def uses_end(self) -> bool:
-        """Whether the end of a step is a node, whose gradient the next step can use."""
-
-    def integrate(self, path: StepPath) -> PathIntegral:
-        """Integrate the gradient along a step."""
+MODES = (ADAPTIVE, STRICT, FAST, PAPER)
 
 
 @dataclass(frozen=True)
@@ -82,11 +39,10 @@ class FixedScheme:
         return self.rule.uses_end
 
     def integrate(self, path: StepPath) -> PathIntegral:
-        """Apply the rule once; its embedded rule, where it has one, gives the coarse estimate."""
-        gradients = {node: path.gradient(node) for node in self.rule.nodes}
-        fine = integrate(self.rule, gradients.__getitem__)
-        coarse = None if self.rule.embedded is None else integrate(self.rule.embedded, gradients.__getitem__)
-        return PathIntegral(fine, coarse, 1)
+        """Apply the rule once."""
+        samples, pieces = Samples(path), (Piece(self.rule),)
+        gradient = integrate(self.rule, samples.gradient)
+        return PathIntegral(gradient, pieces, error_estimates(samples, pieces))
 
 
 @dataclass(frozen=True)
@@ -98,45 +54,49 @@ class HalvingScheme:
 
     Attributes
     ----------
-    tolerance : float, loss units
+    tolerance : Tolerance
         Largest |residual| at which no piece is halved any more.
     max_pieces : int
         Most pieces, a power of two.
     """
 
-    tolerance: float
+    tolerance: Tolerance
     max_pieces: int
     name: str = PAPER
     uses_end: bool = True
 
     def integrate(self, path: StepPath) -> PathIntegral:
-        """Refine; the coarse estimate is the level before, that of one piece the trapezoid on its ends."""
+        """Refine."""
+        samples = Samples(path)
         end_weight, fresh_weight, _ = SIMPSON.weights
-        ends = path.gradient(0.0) + path.gradient(1.0)
-        fresh = path.gradient(0.5)
+        ends = samples.gradient(0.0) + samples.gradient(1.0)
+        fresh = samples.gradient(0.5)
         interior = torch.zeros_like(ends)
-        coarse, pieces = ends / 2, 1
+        tolerance, pieces = self.tolerance.of(path.loss_change), 1
         while True:
             fine = (end_weight * (ends + 2 * interior) + fresh_weight * fresh) / pieces
             residual = path.loss_change - path.allocated(fine)
-            if abs(residual) <= self.tolerance or 2 * pieces > self.max_pieces:
-                return PathIntegral(fine, coarse, pieces)
+            if abs(residual) <= tolerance or 2 * pieces > self.max_pieces:
+                used = equal_pieces(SIMPSON, pieces)
+                return PathIntegral(fine, used, error_estimates(samples, used))
             interior += fresh
-            coarse, pieces = fine, 2 * pieces
-            fresh = _midpoint_sum(path, pieces)
+            pieces = 2 * pieces
+            fresh = _midpoint_sum(samples, pieces)
 
 
-def make_scheme(rule: str, tolerance: float, max_pieces: int) -> Scheme:
+def make_scheme(rule: str, tolerance: Tolerance, max_pieces: int, kept: int = 2) -> Scheme:
     """Make a scheme by name.
 
     Parameters
     ----------
     rule : str
-        "paper" for Simpson with halving, or the name of a rule in `RULES` for that rule on one piece.
-    tolerance : float, loss units
-        Largest |residual| at which "paper" stops to refine.
+        "adaptive", "strict", "fast" or "paper", or the name of a rule in `RULES` for that rule on one piece.
+    tolerance : Tolerance
+        Largest |residual| at which "adaptive", "strict" and "paper" stop to refine.
     max_pieces : int
-        Most pieces for "paper", a power of two.
+        Most pieces for them, a power of two.
+    kept : int
+        Gradients within a step that "adaptive" and "strict" keep until its end.
 
     Returns
     -------
@@ -146,22 +106,29 @@ def make_scheme(rule: str, tolerance: float, max_pieces: int) -> Scheme:
     Raises
     ------
     ArgumentError
-        The rule is unknown, the tolerance negative, or max_pieces no power of two.
+        The rule is unknown, the tolerance negative, max_pieces no power of two, or kept negative.
     """
-    if not tolerance >= 0:
-        raise ArgumentError(f"tolerance must be 0 or more, not {tolerance!r}")
+    for value in (tolerance.absolute, tolerance.relative):
+        if not value >= 0:
+            raise ArgumentError(f"tolerance must be 0 or more, not {value!r}")
     if not isinstance(max_pieces, int) or max_pieces < 1 or max_pieces & (max_pieces - 1):
         raise ArgumentError(f"max_pieces must be a power of two (1, 2, 4, …), not {max_pieces!r}")
+    if not isinstance(kept, int) or kept < 0:
+        raise ArgumentError(f"kept_gradients must be 0 or more, not {kept!r}")
+    if rule in (ADAPTIVE, STRICT):
+        return AdaptiveScheme(tolerance, max_pieces, kept, by_layer=rule == STRICT)
+    if rule == FAST:
+        return FastScheme()
     if rule == PAPER:
         return HalvingScheme(tolerance, max_pieces)
     if rule not in RULES:
-        raise ArgumentError(f"there is no rule {rule!r}; the rules are: {', '.join([PAPER, *RULES])}")
+        raise ArgumentError(f"there is no rule {rule!r}; the rules are: {', '.join([*MODES, *RULES])}")
     return FixedScheme(RULES[rule])
 
 
-def _midpoint_sum(path: StepPath, pieces: int) -> torch.Tensor:
+def _midpoint_sum(samples: Samples, pieces: int) -> torch.Tensor:
     """Sum the gradients at the middles of equal pieces."""
-    total = path.gradient(0.5 / pieces).clone()
+    total = samples.gradient(1 / (2 * pieces)).clone()
     for piece in range(1, pieces):
-        total += path.gradient((piece + 0.5) / pieces)
+        total += samples.gradient((2 * piece + 1) / (2 * pieces))
     return total

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from lca_analysis.allocation.part_rows import Update
 
@@ -23,8 +25,8 @@ class AllocatedStep:
         ḡ, the mean gradient on the path.
     lca : Tensor[K], loss units
         A = Δ ḡ (Lan et al. 2019, eq. 4 with the integral kept); negative where a parameter helped.
-    error : Tensor[K] or None, loss units
-        Δ (ḡ − ḡ of the next coarser estimate): what the last refinement changed.
+    errors : ndarray[tensors], loss units
+        Estimates of |error| of each tensor's lca.
     update : Update
         How the optimizer made it.
     """
@@ -35,5 +37,5 @@ class AllocatedStep:
     step: torch.Tensor
     path_gradient: torch.Tensor
     lca: torch.Tensor
-    error: torch.Tensor | None
+    errors: NDArray[np.float64]
     update: Update

@@ -15,8 +15,16 @@ from lca_analysis.errors import ArgumentError, NumericalError
 @click.option("--problem", help="package.module:function or file.py:function (default: the run's own).")
 @click.option("--arg", "pairs", multiple=True, metavar="NAME=VALUE", help="An argument of --problem.")
 @click.option("--split", "splits", multiple=True, help="A split of the problem; may be repeated (default: all).")
-@click.option("--rule", default="paper", show_default=True, help="Path rule: paper, euler, trapezoid, simpson …")
+@click.option(
+    "--rule", default="adaptive", show_default=True, help="Path rule: adaptive, strict, fast, paper; simpson, boole …"
+)
 @click.option("--tolerance", default=1e-3, show_default=True, help="Largest |residual| of an iteration.")
+@click.option(
+    "--relative-tolerance",
+    default=0.0,
+    show_default=True,
+    help="The same as a fraction of the iteration's |loss change|, where that is more.",
+)
 @click.option("--max-pieces", default=32, show_default=True, help="Most pieces of an iteration.")
 @click.option("--match", default="name", show_default=True, help="Pair tensors with the model's by name or order.")
 @click.option("--elements", is_flag=True, help="Also keep the LCA of every parameter at every iteration.")

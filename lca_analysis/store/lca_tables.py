@@ -41,12 +41,19 @@ ITERATIONS = TableSchema(
                 "error_estimate",
                 _REAL,
                 "loss",
-                "Estimate of the quadrature's error from its refinement.",
+                "Sum of the tensors' error estimates: how much may be allocated to the wrong ones.",
                 optional=True,
             ),
             column("rule", _TEXT, "", "Quadrature rule."),
             column("pieces", _SMALL, "pieces", "Pieces that the step was divided into."),
             column("gradient_evaluations", _SMALL, "1", "Gradients over the whole split that the step used."),
+            column(
+                "tilt",
+                _REAL,
+                "1",
+                "Rule fast: how far the ends' weights are moved from ½; null where the trapezoid was left as it is.",
+                optional=True,
+            ),
             column("status", _TEXT, "", "ok, tolerance (|residual| above it), nonfinite, or empty (class)."),
         ],
     ),
@@ -74,7 +81,9 @@ LAYERS = TableSchema(
             column("n_zero", _WHOLE, "parameters", "Parameters with exactly no allocated change."),
             _real("step_norm2", "weight²", "Squared norm of the step."),
             _real("gradient_norm2", "(loss/weight)²", "Squared norm of the path-mean gradient."),
-            column("error_estimate", _REAL, "loss", "Estimate of the quadrature's error in lca.", optional=True),
+            column(
+                "error_estimate", _REAL, "loss", "Estimate of the size of the quadrature's error in lca.", optional=True
+            ),
             column("lca_momentum", _REAL, "loss", "Part of lca moved by momentum carried over.", optional=True),
             column("lca_decay", _REAL, "loss", "Part of lca moved by weight decay.", optional=True),
             column(

@@ -75,7 +75,17 @@ COMPUTATIONS = TableSchema(
         [
             column("rule", _TEXT, "", "Quadrature rule."),
             column("tolerance", _REAL, "loss", "Largest residual at which a step is not divided further."),
+            column(
+                "relative_tolerance",
+                _REAL,
+                "1",
+                "The same as a fraction of the step's |loss change|, where that is more.",
+                optional=True,
+            ),
             column("max_pieces", _WHOLE, "pieces", "Most pieces that a step is divided into."),
+            column(
+                "kept_gradients", _WHOLE, "1", "Gradients within a step that are kept until its end.", optional=True
+            ),
             column(
                 "normalization",
                 _TEXT,

@@ -15,7 +15,7 @@ from lca_analysis.problems import Problem
 from lca_analysis.recording import Recorder
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}
-SETTINGS = {"splits": "train", "tolerance": 1e-4, "max_pieces": 8, "range_length": 3, "classes": True}
+SETTINGS = {"splits": "train", "rule": "paper", "tolerance": 1e-4, "max_pieces": 8, "range_length": 3, "classes": True}
 SUMS = ["lca", "lca_helping", "lca_hurting", "step_norm2", "gradient_norm2"]
 COUNTS = ["n_helping", "n_hurting", "n_zero"]
 

@@ -67,7 +67,14 @@ def test_the_tables_about_the_run(small, mlp_run, tmp_path):
     tensors = store.table("parameters_index")
     assert tensors["offset"].tolist() == [0, 30, 36, 54]
     computed = store.table("computations").iloc[0]
-    wanted = {"rule": "paper", "examples": 23, "batch_size": 10, "dtype": "float32", "iterations": 11, "sample_seed": 3}
+    wanted = {
+        "rule": "adaptive",
+        "examples": 23,
+        "batch_size": 10,
+        "dtype": "float32",
+        "iterations": 11,
+        "sample_seed": 3,
+    }
     assert {name: computed[name] for name in wanted} == wanted
     assert computed["fingerprint"] == small.build("mlp").fingerprint("train")
 

@@ -159,7 +159,7 @@ def test_splits_one_after_the_other(small, mlp_run, reference, tmp_path):
     ("changed", "words"),
     [
         ({"tolerance": 1e-5}, "tolerance = 0.001, not 1e-05"),
-        ({"rule": "simpson"}, "rule = paper, not simpson"),
+        ({"rule": "simpson"}, "rule = adaptive, not simpson"),
         ({"range_length": 4}, "range_length"),
         ({"elements": False}, "elements"),
         ({"sample_seed": 1}, "sample_seed"),

@@ -157,7 +157,7 @@ def test_a_batch_file_gives_defaults_and_settings_by_run(runs_of, tmp_path, monk
     result = lca.batch("batch.toml", progress=False)
     assert not result.failed
     rules = lca.open_store("s").table("computations").set_index("run")["rule"]
-    assert dict(rules) == {"run00": "paper", "run01": "euler", "run02": "paper"}
+    assert dict(rules) == {"run00": "adaptive", "run01": "euler", "run02": "adaptive"}
     assert lca.open_store("s").splits() == ["validation"]
     assert result.page.is_file()
 

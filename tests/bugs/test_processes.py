@@ -47,7 +47,7 @@ def heed_ctrl_c():
 def with_workers(tmp_path):
     """Start a computation and wait until its two workers (and the resource tracker) run."""
     # Thousands of pieces a step: the work outlasts the test by minutes, on any machine.
-    endless = ["--tolerance", "0", "--max-pieces", "8192"]
+    endless = ["--rule", "paper", "--tolerance", "0", "--max-pieces", "8192"]
     command = [*LCA, "compute", str(RUN), "--store", str(tmp_path / "store"), "--workers", "2", *endless]
     parent = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heed_ctrl_c

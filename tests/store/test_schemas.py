@@ -18,12 +18,13 @@ CONTRACT = {
     "runs": "run_id s, path s, problem s, arguments s, parameters l, tensors l, iterations l, optimizer s, "
     "learning_rate d?, momentum d?, weight_decay d?, seed l?, group s?, tags s, lossless b, error_fraction d?, "
     "preset s, every l, longest_step l?, source s?, cautions s?, complete b, created s, versions s",
-    "computations": "rule s, tolerance d, max_pieces l, normalization s, batch_size l, examples l, fingerprint s, "
+    "computations": "rule s, tolerance d, relative_tolerance d?, max_pieces l, kept_gradients l?, normalization s, "
+    "batch_size l, examples l, fingerprint s, "
     "dtype s, sample_seed l, range_length l, classes l?, iterations l, torch_version s, package_version s",
     "layers_index": "layer s, depth l, kind s, tensors l, parameters l, units l",
     "parameters_index": "tensor s, layer s, depth l, kind s, shape L, parameters l, offset l, trainable b",
     "iterations": "iteration l, iteration_next l, class i, loss_before d~, loss_after d~, loss_change d~, "
-    "allocated d~, residual d~, error_estimate d?, rule s, pieces i, gradient_evaluations i, status s",
+    "allocated d~, residual d~, error_estimate d?, rule s, pieces i, gradient_evaluations i, tilt d?, status s",
     "layers": "iteration l, class i, layer s, tensor s, kind s, lca d~, lca_helping d~, lca_hurting d~, n_helping l, "
     "n_hurting l, n_zero l, step_norm2 d~, gradient_norm2 d~, error_estimate d?, lca_momentum d?, lca_decay d?, "
     "lca_gradient d?, parts_reason s?",

@@ -1,0 +1,89 @@
+"""Estimates of the error of what each tensor is allocated: the residual knows only the sum over all of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lca_analysis.allocation.pieces import Changes, Piece, Samples
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """How the error of a tensor on a piece follows from what is known of the piece.
+
+    d is the difference of the rule and the one embedded in it, m the mean size of the tensor's change at the nodes, r
+    the residual of the piece, which tells the error of all tensors together. Divided by their sums over all tensors, d
+    and m say how a common error is likely to be shared.
+
+    Attributes
+    ----------
+    difference : float
+        Weight of d.
+    common_difference : float
+        Weight of m Σd/Σm.
+    residual : float
+        Weight of |r| d/Σd.
+    common_residual : float
+        Weight of |r| m/Σm.
+    """
+
+    difference: float
+    common_difference: float
+    residual: float
+    common_residual: float
+
+
+MODELS = {
+    "euler": ErrorModel(1.0, 0.0, 2.0, 1.0),
+    "midpoint": ErrorModel(0.1, 0.1, 2.0, 1.0),
+    "trapezoid": ErrorModel(0.08, 0.1, 2.0, 1.0),
+    "fast": ErrorModel(0.08, 0.1, 2.0, 1.0),
+    "simpson": ErrorModel(1.2, 1.6, 0.0, 0.0),
+    "simpson38": ErrorModel(1.2, 1.6, 0.0, 0.0),
+    "boole": ErrorModel(1.2, 1.6, 0.0, 0.0),
+    "gauss2": ErrorModel(0.04, 0.04, 2.0, 1.0),
+    "gauss3": ErrorModel(1.2, 1.6, 0.0, 0.0),
+    "gauss4": ErrorModel(1.2, 1.6, 0.0, 0.0),
+}
+"""By the name of the rule."""
+
+
+def error_estimates(samples: Samples, pieces: Iterable[Piece]) -> Changes:
+    """Estimate |error| of what each tensor is allocated.
+
+    Parameters
+    ----------
+    samples : Samples
+        What the nodes came to.
+    pieces : iterable of Piece
+        What the step was divided into.
+
+    Returns
+    -------
+    ndarray[views, tensors], loss units
+        Sums over the pieces.
+    """
+    estimates = [piece_errors(samples, piece) for piece in pieces]
+    return np.asarray(sum(estimates[1:], estimates[0]))
+
+
+def piece_errors(samples: Samples, piece: Piece) -> Changes:
+    """Estimate the errors on one piece, [views, tensors]."""
+    model = MODELS[piece.rule.name]
+    size = samples.sizes(piece)
+    difference = size
+    if piece.rule.embedded is not None:
+        difference = np.abs(samples.allocated(piece) - samples.allocated(piece, piece.rule.embedded))
+    residual = np.abs(samples.residual(piece))[:, None]
+    sum_of_sizes, sum_of_differences = size.sum(1, keepdims=True), difference.sum(1, keepdims=True)
+    share = _ratio(size, sum_of_sizes)
+    estimate = model.difference * difference + model.common_difference * sum_of_differences * share
+    estimate += model.residual * residual * _ratio(difference, sum_of_differences)
+    return estimate + model.common_residual * residual * share
+
+
+def _ratio(values: Changes, totals: NDArray[np.float64]) -> Changes:
+    """Divide; where the total is 0, so are the values."""
+    return np.divide(values, totals, out=np.zeros_like(values), where=totals != 0)
