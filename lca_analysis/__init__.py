@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lca_analysis.allocation import compute as compute
     from lca_analysis.allocation import example_lca as example_lca
     from lca_analysis.analysis import analyze as analyze
+    from lca_analysis.analysis import compare as compare
     from lca_analysis.batches import batch as batch
     from lca_analysis.problems import Problem as Problem
     from lca_analysis.problems import build_problem as build_problem
@@ -39,6 +40,7 @@ _ROOMS = {
     "example_lca": "allocation",
     "open_store": "store",
     "analyze": "analysis",
+    "compare": "analysis",
     "report": "report",
     "batch": "batches",
 }

@@ -15,6 +15,7 @@ from lca_analysis.analysis import table_oscillation as oscillation
 from lca_analysis.analysis import table_parts as parts
 from lca_analysis.analysis import table_spans as spans
 from lca_analysis.analysis import table_synchronization as synchronization
+from lca_analysis.analysis.comparison import compare
 from lca_analysis.analysis.layer_series import LayerSeries, read_layer_series
 from lca_analysis.analysis.panel import Panel, read_panel
 from lca_analysis.analysis.rows import Row, to_frame
@@ -35,6 +36,8 @@ def analyze(
     progress: bool | None = None,
 ) -> None:
     """Run all analyses on the tables of a store, and write their results beside them.
+
+    Without `run`, also those over runs: see `compare`.
 
     Parameters
     ----------
@@ -66,6 +69,8 @@ def analyze(
                 for name, frame in results:
                     opened.write_part(name, _with_columns(name, frame), one_run, one_split)
                 bar.update()
+    if run is None:
+        compare(opened, split=split)
 
 
 def _partitions(store: Store, run: str | None, split: str | None) -> list[tuple[str, str]]:

@@ -16,6 +16,7 @@ def analyze(store: str, run: str | None, split: str | None, seed: int, quiet: bo
 
     Percent helping, hurting layers, oscillation and phase lag, synchronised peaks: each result
     carries an estimate, an interval, a p-value, its null hypothesis, and a reason when there is none.
+    Without --run also the analyses over runs: see lca compare.
 
     \b
     Example:

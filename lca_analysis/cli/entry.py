@@ -10,7 +10,7 @@ import click
 
 from lca_analysis.errors import LcaError, explain
 
-VERBS = ("demo", "train", "import", "info", "verify", "compute", "analyze", "report", "batch", "tables")
+VERBS = ("demo", "train", "import", "info", "verify", "compute", "analyze", "compare", "report", "batch", "tables")
 
 EXIT_CODES = """\b
 Exit codes:

@@ -79,8 +79,9 @@ def train(
         places = {f"{Path(run) / f'seed-{seed}'}": replace(chosen, seed=seed) for seed in seeds_from(seeds)}
     for place, repeat in places.items():
         own = arguments if seeds is None else _with_seed(problem, arguments, repeat.seed)
+        name = "" if seeds is None else f"{Path(run).name}-seed-{repeat.seed}"
         try:
-            recorded = _train(problem, own, place, repeat, (overwrite, progress_from(quiet), group))
+            recorded = _train(problem, own, place, repeat, (overwrite, progress_from(quiet), group, name))
         except KeyboardInterrupt:
             click.echo(
                 f"interrupted: {place} holds every iteration up to here; training can only begin anew (--overwrite)",
@@ -96,7 +97,7 @@ def _train(
     arguments: dict[str, Any],
     place: str,
     settings: "TrainingSettings",
-    how: tuple[bool, bool | None, str | None],
+    how: tuple[bool, bool | None, str | None, str],
 ) -> "Run":
     """Build the problem anew and train it once."""
     from lca_analysis import build_problem

@@ -23,6 +23,7 @@ def train(
     overwrite: bool = False,
     progress: bool | None = None,
     group: str | None = None,
+    name: str = "",
 ) -> Run:
     """Train a problem's model on its "train" split and record every iteration.
 
@@ -45,6 +46,8 @@ def train(
     group : str, optional
         Name of the configuration that the run repeats, for comparisons over runs; None makes one of the problem, its
         arguments and the settings, without the seeds.
+    name : str
+        Name of the run; by default that of its folder. Runs of one store need names of their own.
 
     Returns
     -------
@@ -66,7 +69,7 @@ def train(
     _check_minibatch(len(problem.split("train")[0]), chosen.batch_size)  # before the folder is touched
     optimizer = make_optimizer(chosen, problem.model)
     tags = {"settings": chosen.to_json(), "group": group or group_of(problem, chosen)}
-    options = RecorderOptions(seeds=_seeds(problem, chosen), tags=tags, on_error="raise")
+    options = RecorderOptions(name=name, seeds=_seeds(problem, chosen), tags=tags, on_error="raise")
     recorder = Recorder(path, problem.model, optimizer, problem=problem, overwrite=overwrite, options=options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(chosen.seed)

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from lca_analysis.errors import ArgumentError, NotFoundError
+from lca_analysis.errors import NotFoundError
 from lca_analysis.store.folders import parquet_files, partition_folders
+from lca_analysis.store.layout import check_partition
 from lca_analysis.store.schema import TableSchema
 from lca_analysis.store.schemas import TABLES
 
@@ -30,7 +31,7 @@ def partitions(root: Path, table: TableSchema) -> list[Partition]:
 def names_of(root: Path, key: str, run: str | None = None) -> list[str]:
     """List the runs or the splits, of one run or of all, that have any table."""
     every = [values for table in TABLES.values() for values, _ in partitions(root, table)]
-    return sorted({values[key] for values in every if key in values and run in (None, values["run"])})
+    return sorted({values[key] for values in every if key in values and run in (None, values.get("run"))})
 
 
 def tables_of(root: Path, run: str | None = None, split: str | None = None) -> list[str]:
@@ -39,7 +40,7 @@ def tables_of(root: Path, run: str | None = None, split: str | None = None) -> l
         name
         for name, table in TABLES.items()
         if any(
-            run in (None, values["run"]) and split in (None, values.get("split"))
+            run in (None, values.get("run")) and split in (None, values.get("split"))
             for values, _ in partitions(root, table)
         )
     ]
@@ -47,8 +48,7 @@ def tables_of(root: Path, run: str | None = None, split: str | None = None) -> l
 
 def choose(root: Path, table: TableSchema, run: Names, split: Names) -> list[Partition]:
     """List the partitions that a reader asks for, or raise when one of them is not there."""
-    if split is not None and not table.has_split:
-        raise ArgumentError(f"the table {table.name!r} is kept by run, not by split; leave split={split!r} out")
+    check_partition(table, run, split)
     asked = {key: _as_list(names) for key, names in (("run", run), ("split", split)) if names is not None}
     chosen = [
         (values, folder)

@@ -54,16 +54,23 @@ def partitioning(name: str) -> ds.Partitioning:
     return ds.HivePartitioning(keys, segment_encoding="uri")
 
 
-def partition_folder(table: TableSchema, run: str, split: str | None) -> Path:
+def partition_folder(table: TableSchema, run: str | None, split: str | None) -> Path:
     """Give the folder of a partition, relative to the store."""
-    folder = Path(table.name) / segment("run", run)
-    if not table.has_split:
-        if split is not None:
-            raise ArgumentError(f"the table {table.name!r} is kept by run, not by split; leave split={split!r} out")
-        return folder
-    if split is None:
-        raise ArgumentError(f"the table {table.name!r} is kept by split; say which split")
-    return folder / segment("split", split)
+    check_partition(table, run, split)
+    folder = Path(table.name)
+    for key, value in (("run", run), ("split", split)):
+        if key in table.partitions:
+            if value is None:
+                raise ArgumentError(f"the table {table.name!r} is kept by {key}; say which {key}")
+            folder = folder / segment(key, value)
+    return folder
+
+
+def check_partition(table: TableSchema, run: object, split: object) -> None:
+    """Raise when a run or split is named for a table that is not kept by it."""
+    for key, other, value in (("run", "split", run), ("split", "run", split)):
+        if value is not None and key not in table.partitions:
+            raise ArgumentError(f"the table {table.name!r} is kept by {other}, not by {key}; leave {key}={value!r} out")
 
 
 def part_file(part: str) -> str:

@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from lca_analysis.store.schema import RUN_SPLIT, TableSchema, column, file_schema
+from lca_analysis.store.schema import RUN_SPLIT, SPLIT, TableSchema, column, file_schema
 
 _TEXT, _WHOLE, _SMALL, _REAL = pa.string(), pa.int64(), pa.int32(), pa.float64()
 _ANALYZE = "lca analyze"
@@ -166,6 +166,39 @@ RESULTS_CUMULATIVE = _table(
     ("iteration", "layer"),
 )
 
+_GROUP = column("group", _TEXT, "", "The configuration: the runs' group, or the name of a run that has none.")
+_NOTE = _maybe("note", "", "Runs that are left out, and those to be read with care, each with why; null: none.", _TEXT)
+_OVER_RUNS = ("quantity", "layer", "method", "null", "alternative")
+
+RESULTS_SEEDS = TableSchema(
+    "results_seeds",
+    "An estimate or test over the runs (seeds) of one configuration.",
+    file_schema("results_seeds", [_GROUP, *_COMMON, _maybe("runs", "", "Runs used, as JSON.", _TEXT), _NOTE]),
+    SPLIT,
+    ("group", *_OVER_RUNS),
+    _ANALYZE,
+)
+
+RESULTS_COMPARISON = TableSchema(
+    "results_comparison",
+    "An estimate or test of a configuration less a baseline, over pairs of runs with the same seed.",
+    file_schema(
+        "results_comparison",
+        [
+            _GROUP,
+            column("baseline", _TEXT, "", "The configuration that it is compared with."),
+            *_COMMON,
+            _maybe("group_mean", "of the quantity", "Mean of the group's runs in the pairs."),
+            _maybe("baseline_mean", "of the quantity", "Mean of the baseline's runs in the pairs."),
+            _maybe("seeds", "", "Seeds of the pairs, as JSON.", _TEXT),
+            _NOTE,
+        ],
+    ),
+    SPLIT,
+    ("group", "baseline", *_OVER_RUNS),
+    _ANALYZE,
+)
+
 ALL_RESULTS = (
     RESULTS_HELPING,
     RESULTS_HELPING_SERIES,
@@ -178,4 +211,6 @@ ALL_RESULTS = (
     RESULTS_LAG_CURVE,
     RESULTS_SYNCHRONIZATION,
     RESULTS_PEAKS,
+    RESULTS_SEEDS,
+    RESULTS_COMPARISON,
 )

@@ -9,6 +9,7 @@ SCHEMA_VERSION = 1
 
 RUN = ("run",)
 RUN_SPLIT = ("run", "split")
+SPLIT = ("split",)
 
 
 def column(
@@ -59,7 +60,8 @@ class TableSchema:
     schema : pyarrow.Schema
         The columns in a file, each with unit and description in its metadata.
     partitions : tuple of str
-        Columns that are folders, not columns in a file: ``("run",)`` or ``("run", "split")``.
+        Columns that are folders, not columns in a file: ``("run",)``, ``("run", "split")``, or ``("split",)`` for what
+        is over several runs.
     sort_keys : tuple of str
         Columns by which the rows of a file are ordered, nulls first.
     written_by : str
@@ -83,6 +85,11 @@ class TableSchema:
     def columns(self) -> list[str]:
         """Names of all columns as they are read: the partitions, then those in the files."""
         return [*self.partitions, *self.schema.names]
+
+    @property
+    def has_run(self) -> bool:
+        """Whether the table is kept run by run."""
+        return "run" in self.partitions
 
     @property
     def has_split(self) -> bool:

@@ -74,7 +74,9 @@ class Store:
         """Show the folder."""
         return f"Store({str(self.path)!r})"
 
-    def write_part(self, name: str, data: Data, run: str, split: str | None = None, part: str = "part") -> Path:
+    def write_part(
+        self, name: str, data: Data, run: str | None = None, split: str | None = None, part: str = "part"
+    ) -> Path:
         """Write a part of a table, in place of an earlier one of the same name.
 
         The part appears whole or not at all, and is on the disk when this returns.
@@ -87,10 +89,8 @@ class Store:
         data : mapping of arrays, DataFrame or pyarrow.Table
             The columns, all of one length; a single value stands for a column of it. NaN is stored as null.
             Columns marked optional in the schema may be left out.
-        run : str
-            Name of the run.
-        split : str, optional
-            Name of the split, for tables that are kept by split.
+        run, split : str, optional
+            Names of the run and of the split, for tables that are kept by them.
         part : str
             Name of the part; for one of many see `part_name`.
 
@@ -108,7 +108,7 @@ class Store:
         """
         table = schema_of(name)
         file = self._file(table, run, split, part)
-        partition = {"run": run} if split is None else {"run": run, "split": split}
+        partition = {key: value for key, value in (("run", run), ("split", split)) if value is not None}
         encoded = parquet_bytes(conform(table, data, partition))
         make_folders(file.parent, self.path)
         write_atomic(file, encoded)
@@ -205,17 +205,15 @@ class Store:
         """
         return tables_of(self.path, run, split)
 
-    def parts(self, name: str, run: str, split: str | None = None) -> list[str]:
+    def parts(self, name: str, run: str | None = None, split: str | None = None) -> list[str]:
         """List the parts of a table.
 
         Parameters
         ----------
         name : str
             Name of the table.
-        run : str
-            Name of the run.
-        split : str, optional
-            Name of the split, for tables that are kept by split.
+        run, split : str, optional
+            Names of the run and of the split, for tables that are kept by them.
 
         Returns
         -------
@@ -225,7 +223,7 @@ class Store:
         folder = self.path / partition_folder(schema_of(name), run, split)
         return [file.stem for file in parquet_files(folder)]
 
-    def has_part(self, name: str, run: str, split: str | None = None, part: str = "part") -> bool:
+    def has_part(self, name: str, run: str | None = None, split: str | None = None, part: str = "part") -> bool:
         """Whether a part has been written; see `write_part` for the parameters."""
         return self._file(schema_of(name), run, split, part).is_file()
 
@@ -240,13 +238,13 @@ class Store:
         Returns
         -------
         list of (dict, Path)
-            The partition's values (``run``, and ``split`` where the table has one) and the file, in order.
+            The partition's values (``run`` and ``split``, where the table has them) and the file, in order.
         """
         found = partitions(self.path, schema_of(name))
         return [(values, file) for values, folder in found for file in parquet_files(folder)]
 
     def remove(self, run: str, split: str | None = None, tables: Iterable[str] | None = None) -> int:
-        """Delete the tables of a run; those that say how it was computed go last.
+        """Delete the tables of a run; those that say how it was computed go last, those over several runs stay.
 
         Parameters
         ----------
@@ -263,7 +261,8 @@ class Store:
             How many parts were deleted; 0 when there were none.
         """
         names = list(TABLES) if tables is None else list(tables)
-        chosen = sorted(map(schema_of, names), key=lambda table: list(TABLES).index(table.name), reverse=True)
+        own = [table for table in map(schema_of, names) if table.has_run]
+        chosen = sorted(own, key=lambda table: list(TABLES).index(table.name), reverse=True)
         if tables is None:
             _remove_folder(self._work_folder(run, split))
         return sum(self._remove_table(table, run, split) for table in chosen)
@@ -292,7 +291,7 @@ class Store:
         folder = self.path / _WORK / segment("run", run)
         return folder if split is None else folder / segment("split", split)
 
-    def _file(self, table: TableSchema, run: str, split: str | None, part: str) -> Path:
+    def _file(self, table: TableSchema, run: str | None, split: str | None, part: str) -> Path:
         """Give the file of a part."""
         return self.path / partition_folder(table, run, split) / part_file(part)
 

@@ -50,6 +50,6 @@ def _describe_table(store: Store, name: str) -> dict[str, Any]:
         "rows": rows,
         "parts": len(files),
         "bytes": sum(file.stat().st_size for file in files),
-        "runs": len({values["run"] for values, _ in store.files(name)}),
+        "runs": len({values["run"] for values, _ in store.files(name) if "run" in values}),
         "description": TABLES[name].description,
     }

@@ -66,6 +66,7 @@ def test_repeats_and_interventions_from_the_command_line(tmp_path, capsys):
     runs = {seed: open_run(tmp_path / "runs" / f"seed-{seed}") for seed in (0, 4)}
     for seed, run in runs.items():
         assert run.manifest.seeds == {"train": seed, "model": seed}
+        assert run.name == f"runs-seed-{seed}"  # not seed-0: the repeats of another configuration share the store
         interventions = json.loads(run.manifest.tags["settings"])["interventions"]
         assert [one["layer"] for one in interventions] == ["fc3", "fc1"]
     assert runs[0].manifest.tags["group"] == runs[4].manifest.tags["group"]

@@ -16,6 +16,7 @@ PUBLIC = {
     "analyze",
     "batch",
     "build_problem",
+    "compare",
     "compute",
     "example_lca",
     "import_checkpoints",

@@ -48,6 +48,8 @@ CONTRACT = {
     "results_lag_curve": "layer s, lag l, cross_correlation d~",
     "results_peaks": "layer s, class i, rank l, iteration l, lca d",
     "results_cumulative": "iteration l, layer s, lca d~",
+    "results_seeds": f"group s, {COMMON}, runs s?, note s?",
+    "results_comparison": f"group s, baseline s, {COMMON}, group_mean d?, baseline_mean d?, seeds s?, note s?",
 }
 TYPES = {
     "s": pa.string(),
