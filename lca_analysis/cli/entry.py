@@ -10,7 +10,9 @@ import click
 
 from lca_analysis.errors import LcaError, explain
 
-VERBS = ("demo", "train", "import", "info", "verify", "compute", "analyze", "compare", "report", "batch", "tables")
+VERBS = (
+    "demo", "train", "import", "info", "verify", "compute", "analyze", "compare", "report", "animate", "batch", "tables",
+)  # fmt: skip
 
 EXIT_CODES = """\b
 Exit codes:

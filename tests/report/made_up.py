@@ -188,7 +188,7 @@ def common_results(layers: int) -> dict[str, pd.DataFrame]:
         {**row, "layer": name, "estimate": -0.5, "low": -0.9, "high": -0.1, "p": 1e-5, "p_adjusted": 2e-5}
         for name in names
     ]
-    net += [{**row, "layer": name, "estimate": -0.5, "low": -9.0, "high": 9.0, "method": "a"} for name in names]
+    net += [{**row, "layer": name, "estimate": -0.5, "low": -9.0, "high": 9.0, "method": "none"} for name in names]
     lag = [{**row, "layer": name, "estimate": 4.5, "low": 3.0, "high": 6.0, "p": 0.2} for name in names]
     pairs = [
         {**row, "subject": f"{first}|{second}", "estimate": float(place % 7)}

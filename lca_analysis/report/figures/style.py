@@ -6,6 +6,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 
 HELPING = "#0072B2"
@@ -71,10 +72,12 @@ def style_context() -> AbstractContextManager[None]:
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """Run a drawing function inside the style context."""
+    """Run a drawing function inside the style context, except on axes that the caller has made."""
 
     @wraps(draw)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        if any(isinstance(value, Axes) for value in (*args, *kwargs.values())):
+            return draw(*args, **kwargs)
         with style_context():
             return draw(*args, **kwargs)
 
