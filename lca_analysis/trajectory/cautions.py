@@ -26,11 +26,13 @@ def cautions(run: Run) -> list[str]:
     Returns
     -------
     list of str
-        Sentences: those of the import, or of the distance between recorded points; and those of a bounded error.
+        Sentences: of an end that is missing; of the import, or of the distance between recorded points; and of a
+        bounded error.
     """
     source = run.manifest.source
     known = gaps(run.iterations.tolist(), "recorded points") if source is None else source.cautions
-    return [*known, *bounded_error(run.manifest.recording.error_fraction)]
+    missing = [] if run.cut_off is None else [run.cut_off]
+    return [*missing, *known, *bounded_error(run.manifest.recording.error_fraction)]
 
 
 def bounded_error(fraction: float) -> list[str]:

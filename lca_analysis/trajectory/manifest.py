@@ -172,6 +172,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         The user's own labels.
     source : ImportSource, optional
         Where it was imported from; None for a recorded run.
+    closed_at : int, optional
+        Last iteration of a run that was closed as complete; None while it is being written, or was not closed.
     """
 
     run_id: str
@@ -187,6 +189,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     recording: RecordingPolicy = RecordingPolicy()
     tags: dict[str, str] = {}
     source: ImportSource | None = None
+    closed_at: int | None = None
 
     @property
     def layout_checksum(self) -> int:

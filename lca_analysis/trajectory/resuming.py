@@ -6,9 +6,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.frames import read_frame
-from lca_analysis.trajectory.manifest import Manifest, sync_folder
+from lca_analysis.trajectory.manifest import Manifest, sync_folder, write_manifest
 from lca_analysis.trajectory.run import Run, open_run
 from lca_analysis.trajectory.segments import SEGMENT_FOLDER, Segment
 
@@ -48,16 +50,27 @@ def cut_back(folder: Path, iteration: int | None) -> Kept:
         run.check_recorded(iteration)
     segments = [segment for segment in run.segments if iteration is None or segment.iterations[0] <= iteration]
     if not segments:
+        manifest = _reopen(folder, run.manifest)
         _remove_files_behind(folder, -1)
-        return Kept(run.manifest)
+        return Kept(manifest)
     last = segments[-1]
     point = len(last.frames) - 1 if iteration is None else last.iterations.tolist().index(iteration)
     file, number = Path(last.file), int(Path(last.file).stem)
     hyperparameters = _hyperparameters(run, last, point)
     _check_frame(file, last, point)
+    manifest = _reopen(folder, run.manifest)
     _remove_files_behind(folder, number)
     _truncate(file, last.frames[point].end)
-    return Kept(run.manifest, int(last.iterations[point]), number, file, hyperparameters)
+    return Kept(manifest, int(last.iterations[point]), number, file, hyperparameters)
+
+
+def _reopen(folder: Path, manifest: Manifest) -> Manifest:
+    """Take back what the manifest says of the run's end, before the end mark goes."""
+    if manifest.closed_at is None:
+        return manifest
+    reopened = msgspec.structs.replace(manifest, closed_at=None)
+    write_manifest(folder, reopened)
+    return reopened
 
 
 def _hyperparameters(run: Run, segment: Segment, point: int) -> list[dict[str, Any]]:

@@ -135,6 +135,17 @@ class Run:
         return self.manifest.name or PurePosixPath(self.path.rstrip("/")).name
 
     @property
+    def cut_off(self) -> str | None:
+        """What is missing at the end of a run that was closed, as a sentence; None where nothing is."""
+        closed, last = self.manifest.closed_at, int(self.iterations[-1]) if len(self.iterations) else None
+        if closed is None or (self.complete and closed == last):
+            return None
+        return (
+            f"this run was closed at iteration {closed}, but its segments end at {last}: its end was cut off "
+            "afterwards, as by a copy that was broken off; restore it from the original"
+        )
+
+    @property
     def tensors(self) -> list[TensorInfo]:
         """Every recorded tensor, parameters first."""
         return self.manifest.tensors

@@ -80,7 +80,9 @@ def verify(path: str | os.PathLike[str], progress: bool | None = None) -> Verifi
             good, found = _check_segment(fs, decoder, segment, bar)
             points += good
             problems += found
-    notes = _notes(Run(shown, fs, root, manifest, segments))
+    run = Run(shown, fs, root, manifest, segments)
+    problems += [] if damage or run.cut_off is None else [run.cut_off]
+    notes = _notes(run)
     size = sum(segment.bytes for segment in segments)
     return VerificationReport(shown, len(segments), size, points, tuple(problems), tuple(notes))
 
@@ -122,6 +124,6 @@ def _notes(run: Run) -> list[str]:
     fraction = run.manifest.recording.error_fraction
     if fraction:
         notes.append(f"recorded with a bounded error: each weight within {fraction:g} of its running mean |step|")
-    if not run.complete:
+    if run.manifest.closed_at is None and not run.complete:
         notes.append("the recorder did not close this run; it holds every point up to the last committed one")
     return notes

@@ -3,17 +3,21 @@
 import copy
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from lca_analysis.errors import ArgumentError, CorruptError, FormatError, MismatchError
 from lca_analysis.trajectory.blocks import Block, lay_out
 from lca_analysis.trajectory.codec import PRESETS, BlockEncoder, BlockHeader
 from lca_analysis.trajectory.frames import DELTA, END, KEY, FrameHeader, pack_frame
+from lca_analysis.trajectory.locking import LOCK_NAME, local_folder, lock_folder, release
 from lca_analysis.trajectory.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -24,6 +28,7 @@ from lca_analysis.trajectory.manifest import (
     write_manifest,
 )
 from lca_analysis.trajectory.resuming import cut_back
+from lca_analysis.trajectory.run import open_manifest
 from lca_analysis.trajectory.segments import SEGMENT_FOLDER, SEGMENT_MAGIC, segment_name
 from lca_analysis.trajectory.state import Coding
 from lca_analysis.trajectory.words import Words, to_words, word_format
@@ -32,8 +37,9 @@ from lca_analysis.trajectory.words import Words, to_words, word_format
 class RunWriter:
     """Appends points to a run folder; make one with `RunWriter.create` or `RunWriter.resume`.
 
-    Each point is handed to the operating system whole, so it survives the death of the process; each segment is
-    forced to the disk when it is full.
+    A folder has one writer at a time: until `close`, or the death of the process, another one is refused. Each point is
+    handed to the operating system whole, so it survives the death of the process; each segment is forced to the disk
+    when it is full.
 
     Attributes
     ----------
@@ -43,8 +49,9 @@ class RunWriter:
         Iteration of the last committed point; None before the first.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, lock: FileLock) -> None:
         self._folder = folder
+        self._lock = lock
         self.manifest = manifest
         self.iteration: int | None = None
         self._blocks = lay_out(manifest.tensors)
@@ -64,7 +71,7 @@ class RunWriter:
         Parameters
         ----------
         path : str or path-like
-            Folder to make; it may exist when it is empty.
+            Folder to make, on a local disk; it may exist when it is empty.
         manifest : Manifest
             What the run is made of.
         overwrite : bool
@@ -78,19 +85,23 @@ class RunWriter:
         Raises
         ------
         ArgumentError
-            The folder holds something, or the preset is unknown.
+            The folder holds something or is being written, or the preset is unknown.
         """
-        folder = Path(path)
+        folder, manifest = local_folder(path), msgspec.structs.replace(manifest, closed_at=None)
         if manifest.recording.preset not in PRESETS:
             raise ArgumentError(
                 f"there is no preset {manifest.recording.preset!r}; the presets are: {', '.join(PRESETS)}"
             )
         check_manifest(manifest, str(folder / MANIFEST_NAME))
         _check_readable(manifest)
-        _clear(folder, overwrite)
-        (folder / SEGMENT_FOLDER).mkdir(parents=True)
-        write_manifest(folder, manifest)
-        return cls(folder, manifest)
+        _check_free(folder, overwrite)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _released_on_failure(lock_folder(folder)) as lock:
+            _check_free(folder, overwrite)  # again: another writer may have been quicker
+            _clear(folder)
+            (folder / SEGMENT_FOLDER).mkdir()
+            write_manifest(folder, manifest)
+        return cls(folder, manifest, lock)
 
     @classmethod
     def resume(cls, path: str | os.PathLike[str], iteration: int | None = None) -> "RunWriter":
@@ -119,9 +130,14 @@ class RunWriter:
             It is not a run, or one of another format version.
         CorruptError
             Something that was committed is damaged; nothing was changed.
+        ArgumentError
+            The run is being written.
         """
-        kept = cut_back(Path(path), iteration)
-        writer = cls(Path(path), kept.manifest)
+        folder = local_folder(path)
+        open_manifest(folder)  # what is no run is not locked either
+        with _released_on_failure(lock_folder(folder)) as lock:
+            kept = cut_back(folder, iteration)
+        writer = cls(folder, kept.manifest, lock)
         writer.iteration = kept.iteration
         writer._hyperparameters = kept.hyperparameters
         if kept.file is not None:
@@ -182,11 +198,20 @@ class RunWriter:
     def close(self, complete: bool = True) -> None:
         """End the run; `complete` leaves the mark that nothing is missing."""
         failed, self._closed = self._closed, True
-        if self._file is None:
-            return
-        if complete and not failed and self.iteration is not None:
+        try:
+            if self._file is not None:
+                self._end(complete and not failed and self.iteration is not None)
+        finally:
+            release(self._lock)
+
+    def _end(self, complete: bool) -> None:
+        """Finish the last segment; of a complete run, the manifest too says where it ends."""
+        if complete and self.iteration is not None:
             self._write(pack_frame(FrameHeader(END, self.iteration), []))
         self._finish_segment()
+        if complete:
+            self.manifest = msgspec.structs.replace(self.manifest, closed_at=self.iteration)
+            write_manifest(self._folder, self.manifest)
 
     def _check_weights(self, iteration: int, weights: Mapping[str, NDArray[Any]]) -> None:
         """Raise MismatchError unless the weights are those that the manifest describes."""
@@ -247,13 +272,23 @@ def _gather(block: Block, words: list[Words]) -> Words:
     return np.concatenate([words[piece.tensor][piece.source] for piece in block.pieces])
 
 
-def _clear(folder: Path, overwrite: bool) -> None:
-    """Refuse a folder that holds something, or remove the run in it when that is asked for."""
+@contextmanager
+def _released_on_failure(lock: FileLock) -> Iterator[FileLock]:
+    """Release a lock when what needs it fails."""
+    try:
+        yield lock
+    except BaseException:
+        release(lock)
+        raise
+
+
+def _check_free(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that holds something, but for a run that may be replaced."""
     if not folder.exists():
         return
     if not folder.is_dir():
         raise ArgumentError(f"{folder} is a file; name a folder for the run")
-    if not any(folder.iterdir()):
+    if all(path.name == LOCK_NAME for path in folder.iterdir()):
         return
     if not (folder / MANIFEST_NAME).is_file():
         raise ArgumentError(f"{folder} is not empty and not a run; name an empty or a new folder")
@@ -262,8 +297,12 @@ def _clear(folder: Path, overwrite: bool) -> None:
             f"{folder} already holds a run; name another folder, or replace it (overwrite=True, --overwrite)"
         )
     _check_is_run(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Remove the run of a folder, if there is one."""
     shutil.rmtree(folder / SEGMENT_FOLDER, ignore_errors=True)
-    (folder / MANIFEST_NAME).unlink()
+    (folder / MANIFEST_NAME).unlink(missing_ok=True)
 
 
 def _check_readable(manifest: Manifest) -> None:

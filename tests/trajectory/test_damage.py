@@ -130,7 +130,9 @@ def test_verify_lists_every_damaged_place_and_goes_on(small_run):
         ["1:"],
         ["3:"],
         ["6:"],
+        [],
     ]
+    assert "its end was cut off" in report.problems[-1]
     assert report.points == 1 + 2 + 2
     assert any("never committed" in note for note in report.notes)
 

@@ -79,7 +79,8 @@ def copy_into_run(path: str | os.PathLike[str], foreign: Foreign, options: Impor
         complete = True
     finally:
         cautions = [*known, *sizes.cautions()]
-        write_manifest(Path(path), msgspec.structs.replace(manifest, source=_with(foreign.source, cautions)))
+        writer.manifest = msgspec.structs.replace(manifest, source=_with(foreign.source, cautions))
+        write_manifest(Path(path), writer.manifest)
         writer.close(complete)
     for caution in cautions:
         warnings.warn(f"{foreign.source.name}: {caution}", UserWarning, stacklevel=3)
