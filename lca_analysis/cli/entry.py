@@ -11,7 +11,8 @@ import click
 from lca_analysis.errors import LcaError, explain
 
 VERBS = (
-    "demo", "train", "import", "info", "verify", "compute", "analyze", "compare", "report", "animate", "batch", "tables",
+    "demo", "train", "import", "info", "verify", "compute", "analyze", "compare", "report", "animate", "batch",
+    "tables",
 )  # fmt: skip
 
 EXIT_CODES = """\b
