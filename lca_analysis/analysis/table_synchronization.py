@@ -20,6 +20,7 @@ from lca_analysis.analysis.coincidence import (
 from lca_analysis.analysis.evenness import why_uneven
 from lca_analysis.analysis.inference import HAC_METHOD, MeanTest, hac_mean
 from lca_analysis.analysis.layer_series import LayerSeries
+from lca_analysis.analysis.leads import lead
 from lca_analysis.analysis.multiplicity import HOLM
 from lca_analysis.analysis.peaks import PEAKS, deepest_minima, residual_series
 from lca_analysis.analysis.rows import CONFIDENCE, EVERY_CLASS, Row, adjusted, from_test, generator
@@ -167,9 +168,7 @@ def _pair_rows(peaks: ClassPeaks) -> list[Row]:
     names, length = list(peaks.raw), len(peaks.kept)
     if len(names) < 2 or length < MIN_LENGTH:
         return []
-    reach = 2 * min(JITTER, length // 8)
-    shifts = np.arange(length) if peaks.uneven is None else np.arange(-reach, reach + 1)
-    near = "circular shifts" if peaks.uneven is None else f"within ±{reach} steps (local circular shifts)"
+    shifts, near = _pair_shifts(peaks)
     scores = shared_scores([peaks.raw[name] for name in names], length)
     base = Row("shared_peaks", f"all {len(shifts)} shifts; interval: {HAC_METHOD}", length)
     base = replace(base, null=f"independent layers, {near}", alternative="greater")
@@ -183,6 +182,29 @@ def _pair_rows(peaks: ClassPeaks) -> list[Row]:
         row = from_test(replace(base, subject=f"{names[a]}|{names[b]}"), intervals, place, length)
         row = replace(row, n=length, estimate=float(count), statistic=float(count), p=float(p), reason=None)
         rows.append(row)
+    return [*adjusted(rows, HOLM), *_lead_rows(peaks, shifts, near)]
+
+
+def _pair_shifts(peaks: ClassPeaks) -> tuple[Whole, str]:
+    """Choose the valid shifts of one layer against another, and say which they are."""
+    length = len(peaks.kept)
+    if peaks.uneven is None:
+        return np.arange(length), "circular shifts"
+    reach = 2 * min(JITTER, length // 8)
+    return np.arange(-reach, reach + 1), f"within ±{reach} steps (local circular shifts)"
+
+
+def _lead_rows(peaks: ClassPeaks, shifts: Whole, near: str) -> list[Row]:
+    """Test for every pair of layers which has its moments of learning first, in recorded steps."""
+    rows = []
+    how = f"recorded steps; signed closeness of near moments, all {len(shifts)} shifts; interval: t over moments"
+    base = Row("peak_lead", how, 0)
+    base = replace(base, null=f"independent layers, {near}", alternative="two-sided")
+    for (first, own), (second, other) in combinations(peaks.raw.items(), 2):
+        found = lead(own, other, len(peaks.kept), shifts)
+        row = replace(base, subject=f"{first}|{second}", n=len(peaks.kept), estimate=found.estimate, p=found.p)
+        known = CONFIDENCE if np.isfinite(found.low) else np.nan
+        rows.append(replace(row, low=found.low, high=found.high, confidence=known, reason=found.reason))
     return adjusted(rows, HOLM)
 
 
