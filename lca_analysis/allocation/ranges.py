@@ -1,6 +1,7 @@
 """The unit of work: one iteration range of one split, computed and written on its own."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from lca_analysis.allocation.options import ComputeOptions
 from lca_analysis.allocation.part_rows import Update
 from lca_analysis.allocation.path import EndPoint, RecordedPath
 from lca_analysis.allocation.reducers import RangeReducers
+from lca_analysis.allocation.rows import Columns
 from lca_analysis.allocation.updates import UpdateTracker
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem, build_problem
@@ -98,17 +100,25 @@ def compute_range(job: RangeJob, problem: Problem | None = None, on_step: Callab
         built = problem if problem is not None else _problem(msgspec.json.encode(job.problem))
         model = FlatModel(built, run, job.options.match, job.options.device)
         split_loss = SplitLoss(built, job.split, model, job.options.classes)
-        reducers = RangeReducers(model, split_loss, job.options)
-        for path, iteration, iteration_next, update in _paths(run, model, split_loss, job):
-            reducers.take(path, iteration, iteration_next, update, is_first=iteration == run.iterations[0])
-            if on_step is not None:
-                on_step()
+        with _elements(job, store) as keep_elements:
+            reducers = RangeReducers(model, split_loss, job.options, keep_elements)
+            for path, iteration, iteration_next, update in _paths(run, model, split_loss, job):
+                reducers.take(path, iteration, iteration_next, update, is_first=iteration == run.iterations[0])
+                if on_step is not None:
+                    on_step()
         parts = reducers.parts()
         marks = parts.pop("iterations")
         for table, columns in parts.items():
             store.write_part(table, columns, job.name, job.split, job.part)
         reducers.accumulators.save(job.accumulators_path(store))
         store.write_part("iterations", marks, job.name, job.split, job.part)
+
+
+def _elements(job: RangeJob, store: Store) -> AbstractContextManager[Callable[[Columns], None] | None]:
+    """Open the part that takes the elements, step by step; None when they are not asked for."""
+    if not job.options.elements:
+        return nullcontext()
+    return store.growing_part("elements", job.name, job.split, job.part)
 
 
 @lru_cache(maxsize=2)

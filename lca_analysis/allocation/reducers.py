@@ -1,6 +1,7 @@
 """Allocating the steps of one range, and keeping what the tables need of them."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -38,6 +39,8 @@ class RangeReducers:
         The loss; it says whether classes are told apart.
     options : ComputeOptions
         How to compute.
+    keep_elements : callable, optional
+        Takes the rows of the `elements` table, step by step: they are too many to wait for the end of the range.
 
     Attributes
     ----------
@@ -45,7 +48,13 @@ class RangeReducers:
         Sums over the steps taken.
     """
 
-    def __init__(self, model: FlatModel, split_loss: SplitLoss, options: ComputeOptions) -> None:
+    def __init__(
+        self,
+        model: FlatModel,
+        split_loss: SplitLoss,
+        options: ComputeOptions,
+        keep_elements: Callable[[Columns], None] | None = None,
+    ) -> None:
         self._split_loss = split_loss
         self._layout = model.layout
         self._tolerance = options.largest_residual
@@ -53,7 +62,7 @@ class RangeReducers:
         self._units = UnitRows(self._layout)
         self._series = SeriesRows(self._layout, options.sample_seed)
         self._directions = _directions(model, options)
-        self._elements = options.elements
+        self._keep_elements = keep_elements
         self.accumulators = Accumulators.zeros(self._layout)
         self._parts: dict[str, list[Columns]] = {}
 
@@ -114,8 +123,8 @@ class RangeReducers:
         self._keep("series", self._series(step))
         if self._directions is not None:
             self._keep("directions", self._directions(step, allocated))
-        if self._elements:
-            self._keep("elements", element_rows(self._layout, step.iteration, step.lca))
+        if self._keep_elements is not None:
+            self._keep_elements(element_rows(self._layout, step.iteration, step.lca))
         self.accumulators.add(step, self._layout)
 
     def _take_nonfinite(self, iteration: int) -> None:
@@ -126,8 +135,8 @@ class RangeReducers:
         self._keep("series", self._series.nonfinite(iteration))
         if self._directions is not None:
             self._keep("directions", self._directions.nonfinite(iteration))
-        if self._elements:
-            self._keep("elements", element_rows(self._layout, iteration, None))
+        if self._keep_elements is not None:
+            self._keep_elements(element_rows(self._layout, iteration, None))
 
     def _keep(self, table: str, rows: Columns | None) -> None:
         """Keep the rows of one step."""

@@ -2,7 +2,10 @@
 
 import os
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,10 +24,37 @@ def write_atomic(file: Path, data: bytes) -> None:
     data : bytes
         What.
     """
+    with _appearing(file) as handle:
+        handle.write(data)
+
+
+@contextmanager
+def growing_parquet(file: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Write a Parquet file row group by row group; it appears whole, at the end, or not at all.
+
+    Parameters
+    ----------
+    file : Path
+        Where; its folder exists.
+    schema : pyarrow.Schema
+        Of every table that is written.
+
+    Yields
+    ------
+    callable
+        Takes the next rows.
+    """
+    with _appearing(file) as handle, pq.ParquetWriter(handle, schema, **_options(schema)) as writer:
+        yield lambda rows: writer.write_table(rows, ROW_GROUP)
+
+
+@contextmanager
+def _appearing(file: Path) -> Iterator[BinaryIO]:
+    """Open a file of another name, which takes the place of the given one when all went well."""
     temporary = file.with_name(f"_{file.stem}-{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("xb") as handle:
-            handle.write(data)
+            yield handle
             handle.flush()
             os.fsync(handle.fileno())
         os.replace(temporary, file)
@@ -65,20 +95,22 @@ def parquet_bytes(table: pa.Table) -> bytes:
     bytes
         The file. Only its ``created_by`` names the version of pyarrow.
     """
-    floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
-    repeated = [field.name for field in table.schema if field.name not in floats and not pa.types.is_list(field.type)]
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
-        sink,
-        version="2.6",
-        data_page_version="1.0",
-        row_group_size=ROW_GROUP,
-        compression="zstd",
-        compression_level=_ZSTD_LEVEL,
-        use_dictionary=repeated,
-        use_byte_stream_split=floats,
-        write_statistics=True,
-        write_page_checksum=True,
-    )
+    pq.write_table(table, sink, row_group_size=ROW_GROUP, **_options(table.schema))
     return bytes(sink.getvalue())
+
+
+def _options(schema: pa.Schema) -> dict[str, Any]:
+    """Say how the columns are encoded."""
+    floats = [field.name for field in schema if pa.types.is_floating(field.type)]
+    repeated = [field.name for field in schema if field.name not in floats and not pa.types.is_list(field.type)]
+    return {
+        "version": "2.6",
+        "data_page_version": "1.0",
+        "compression": "zstd",
+        "compression_level": _ZSTD_LEVEL,
+        "use_dictionary": repeated,
+        "use_byte_stream_split": floats,
+        "write_statistics": True,
+        "write_page_checksum": True,
+    }

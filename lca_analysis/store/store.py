@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 from lca_analysis.errors import ArgumentError
 from lca_analysis.store.catalog import Names, check_known, choose, names_of, partitions, tables_of
 from lca_analysis.store.conform import Data, conform
-from lca_analysis.store.files import make_folders, parquet_bytes, write_atomic
+from lca_analysis.store.files import growing_parquet, make_folders, parquet_bytes, write_atomic
 from lca_analysis.store.folders import parquet_files, subfolders
 from lca_analysis.store.layout import part_file, partition_folder, segment
 from lca_analysis.store.marker import check_marker, create_marker, has_marker
@@ -113,6 +114,28 @@ class Store:
         make_folders(file.parent, self.path)
         write_atomic(file, encoded)
         return file
+
+    @contextmanager
+    def growing_part(self, name: str, run: str, split: str, part: str) -> Iterator[Callable[[Data], None]]:
+        """Write a part piece by piece, in bounded memory; see `write_part`.
+
+        It appears when the block ends without an exception. The pieces must come in the order of the sort keys.
+
+        Parameters
+        ----------
+        name, run, split, part : str
+            Table, run, split and part.
+
+        Yields
+        ------
+        callable
+            Takes the columns of the next rows.
+        """
+        table = schema_of(name)
+        file, partition = self._file(table, run, split, part), {"run": run, "split": split}
+        make_folders(file.parent, self.path)
+        with growing_parquet(file, table.schema) as write:
+            yield lambda data: write(conform(table, data, partition))
 
     def table(
         self,

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from torch import nn
@@ -77,6 +78,16 @@ def test_the_tables_about_the_run(small, mlp_run, tmp_path):
     }
     assert {name: computed[name] for name in wanted} == wanted
     assert computed["fingerprint"] == small.build("mlp").fingerprint("train")
+
+
+def test_elements_are_written_step_by_step(mlp_run, tmp_path):
+    lca.compute(mlp_run.path, tmp_path / "store", splits="train", elements=True, range_length=4)
+    store = lca.open_store(tmp_path / "store")
+    groups = [pq.ParquetFile(file).num_row_groups for _, file in store.files("elements")]
+    assert groups == [4, 4, 3]
+    rows = store.table("elements")
+    assert rows["iteration"].tolist() == [t for t in range(11) for _ in range(4)]
+    assert rows["tensor"].tolist() == 11 * ["0.bias", "0.weight", "2.bias", "2.weight"]
 
 
 def test_the_sample_of_the_series_is_seeded(tmp_path):
