@@ -66,6 +66,8 @@ def _import(source: str, run: str, checkpoints: bool, options: dict[str, Any]) -
     """Call the importer; an option of the other one is refused."""
     from lca_analysis import import_checkpoints, import_hdf5
 
+    if not source or "://" in source:
+        raise ArgumentError(f"{source or 'the path'}: checkpoints are imported from local files; copy them first")
     other = {"every", "flatten_shape"} if checkpoints else {"pattern", "buffers"}
     for name in sorted(other & options.keys()):
         option = "--" + {"buffers": "buffer"}.get(name, name.replace("_", "-"))

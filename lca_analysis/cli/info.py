@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from lca_analysis.cli.output import emit, json_option
-from lca_analysis.errors import FormatError, NotFoundError
+from lca_analysis.errors import ArgumentError, FormatError, NotFoundError
 
 
 @click.command()
@@ -24,6 +24,8 @@ def info(path: str, as_json: bool) -> None:
     from lca_analysis.trajectory import describe as describe_run
     from lca_analysis.trajectory import open_run
 
+    if not path:
+        raise ArgumentError("the path is empty; name a run folder or a store")
     if (Path(path) / "store.json").exists():
         emit(describe_store(open_store(path)), as_json)
     elif "://" in path or (Path(path) / "run.json").exists():

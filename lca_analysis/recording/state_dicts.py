@@ -36,6 +36,7 @@ def read_state_dict(path: Path) -> tuple[list[Described], dict[str, NDArray[Any]
 
 
 def _load(path: Path) -> Any:
+    _check_beginning(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -44,7 +45,24 @@ def _load(path: Path) -> Any:
             "file; save model.state_dict() instead"
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise CorruptError(f"{path} is damaged, or no torch file: {error}") from error
+        raise CorruptError(
+            f"{path} ({path.stat().st_size:,} bytes) begins as a torch file and cannot be read: it is damaged or cut off, "
+            "as by a copy or a save that was broken off; copy it again, or leave it out by a pattern of the other files' "
+            f"names ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no more is known'})"
+        ) from error
+
+
+def _check_beginning(path: Path) -> None:
+    """Raise for a file that does not even begin as torch.save writes: a zip archive, or in old versions a pickle."""
+    with path.open("rb") as file:
+        beginning = file.read(4)
+    if not beginning:
+        raise CorruptError(f"{path} is empty: its save was broken off; remove it, or leave it out by a pattern")
+    if not (beginning.startswith(b"PK") or beginning[0] == 0x80):
+        raise FormatError(
+            f"{path} is no torch file: it begins with {beginning!r}, not as torch.save writes; if it is something "
+            "else, leave it out by a pattern of the checkpoints' names"
+        )
 
 
 def _find(path: Path, content: Any) -> dict[str, torch.Tensor]:

@@ -37,7 +37,9 @@ def release(lock: FileLock) -> None:
 
 
 def local_folder(path: object) -> Path:
-    """Give the folder to write to; ArgumentError for a URL, since only local folders are written."""
+    """Give the folder to write to; ArgumentError for a URL, since only local folders are written, and for none."""
+    if not str(path):
+        raise ArgumentError("the path of the run is empty; name a folder for the run")
     if "://" in str(path):
         raise ArgumentError(f"{path}: runs are written to local folders; record there, and copy the folder afterwards")
     return Path(str(path))

@@ -77,6 +77,8 @@ def open_run(path: str | os.PathLike[str]) -> "Run":
 def open_manifest(path: str | os.PathLike[str]) -> tuple[str, Any, str, Manifest]:
     """Find a run and read its manifest; gives path, file system, root in it, and manifest."""
     shown = os.fspath(path)
+    if not shown:
+        raise ArgumentError("the path of the run is empty; name a run folder")
     fs, root = _find(shown)
     if not fs.exists(root):
         raise NotFoundError(f"{shown} does not exist; name a run folder")

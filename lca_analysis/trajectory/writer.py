@@ -95,7 +95,7 @@ class RunWriter:
         check_manifest(manifest, str(folder / MANIFEST_NAME))
         _check_readable(manifest)
         _check_free(folder, overwrite)
-        folder.mkdir(parents=True, exist_ok=True)
+        _make(folder)
         with _released_on_failure(lock_folder(folder)) as lock:
             _check_free(folder, overwrite)  # again: another writer may have been quicker
             _clear(folder)
@@ -297,6 +297,14 @@ def _check_free(folder: Path, overwrite: bool) -> None:
             f"{folder} already holds a run; name another folder, or replace it (overwrite=True, --overwrite)"
         )
     _check_is_run(folder)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder and those above it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (NotADirectoryError, FileExistsError) as error:
+        raise ArgumentError(f"{folder}: a folder above it is a file; name another folder for the run") from error
 
 
 def _clear(folder: Path) -> None:

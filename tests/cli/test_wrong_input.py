@@ -77,6 +77,11 @@ def _make_checkpoints(root):
         (root / name).mkdir()
         for number, content in enumerate(checkpoints):
             torch.save(content, root / name / f"{number}.pt")
+    for name, content in {"no_torch": b"hello world", "nothing": b"", "cut_off": b"PK\x03\x04 and no more"}.items():
+        (root / name).mkdir()
+        (root / name / "0.pt").write_bytes(content)
+    (root / "garbage").mkdir()
+    (root / "garbage" / "run.json").write_text("{{{")
     (root / "broken").mkdir()
     (root / "broken" / "0.safetensors").write_bytes(b"hello")
 
@@ -150,6 +155,20 @@ CASES = {
     "import other tensors": ("import mixed new_mixed", 6, "1.pt: tensor 'w'"),
     "import pickle": ("import pickled new", 4, "would run code"),
     "import damaged": ("import broken new", 5, "is damaged"),
+    "import no torch file": ("import no_torch new", 4, "0.pt is no torch file: it begins with b'hell'"),
+    "import empty torch file": ("import nothing new", 5, "0.pt is empty"),
+    "import truncated torch file": ("import cut_off new", 5, "damaged or cut off"),
+    "import URL": ("import s3://bucket/folder new", 2, "imported from local files"),
+    "import to a URL": ("import checkpoints s3://bucket/run", 2, "local folders"),
+    "train to a URL": ("train mine.py:problem s3://bucket/run --batch-size 5", 2, "local folders"),
+    "train below a file": ("train mine.py:problem mine.py/run --batch-size 5", 2, "is a file"),
+    "train over a store": ("train mine.py:problem store --batch-size 5 --overwrite", 2, "not a run"),
+    "info garbage": ("info garbage", 4, "garbage/run.json: not the manifest"),
+    "info file": ("info mine.py", 4, "neither a run"),
+    "info unknown protocol": ("info foo://x", 2, "foo"),
+    "verify store": ("verify store", 3, "store has no run.json"),
+    "verify file": ("verify mine.py", 4, "is a file"),
+    "verify garbage": ("verify garbage", 4, "not the manifest"),
     "import arg alone": ("import checkpoints new --arg a=1", 2, "--arg goes with --problem"),
     "analyze unknown run": ("analyze store --run other", 3, "other"),
 }
@@ -201,6 +220,23 @@ def test_an_interrupted_import_is_readable(folder, monkeypatch, capsys):
     assert run("info", "cut", "--json") == 0
     facts = json.loads(capsys.readouterr().out)
     assert (facts["complete"], facts["last_iteration"]) == (False, 0)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["info", ""],
+        ["verify", ""],
+        ["import", "", "new"],
+        ["import", "checkpoints", ""],
+        ["train", "mine.py:problem", ""],
+    ],
+)
+def test_an_empty_path_is_said(command, folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    options = ["--batch-size", "5"] if command[0] == "train" else []
+    code = run(*command, *options)
+    assert (code, "Traceback" in capsys.readouterr().err) == (2, False)
 
 
 def test_every_error_class_is_documented():
