@@ -46,9 +46,9 @@ def _load(path: Path) -> Any:
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise CorruptError(
-            f"{path} ({path.stat().st_size:,} bytes) begins as a torch file and cannot be read: it is damaged or cut off, "
-            "as by a copy or a save that was broken off; copy it again, or leave it out by a pattern of the other files' "
-            f"names ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no more is known'})"
+            f"{path} ({path.stat().st_size:,} bytes) begins as a torch file and cannot be read: it is damaged or cut "
+            "off, as by a copy or a save that was broken off; copy it again, or leave it out by a pattern of the other "
+            f"files' names ({type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no more is known'})"
         ) from error
 
 
