@@ -70,8 +70,8 @@ def notes(sources: Sources) -> list[str]:
         status = sources.table("iterations", split)["status"].value_counts()
         if status.get("tolerance", 0):
             found.append(
-                f"{split}: {number(status['tolerance'])} of {number(status.sum())} steps did not meet the tolerance "
-                "with the most pieces; their residuals are in the first figure."
+                f"{split}: {number(status['tolerance'])} of {number(status.sum())} steps did not meet the tolerance"
+                "; their residuals are in the first figure."
             )
         if status.get("nonfinite", 0):
             found.append(
@@ -122,13 +122,15 @@ def _computed(sources: Sources, split: str) -> list[Fact]:
     return [
         Fact(
             f"{split}: rule",
-            f"{row['rule']}; tolerance {row['tolerance']:g}, at most {number(row['max_pieces'])} pieces; "
+            f"{row['rule']}; tolerance {row['tolerance']:g}{_relative(row)}, "
+            f"at most {number(row['max_pieces'])} pieces; "
             f"gradients in {row['dtype']}; batch normalisation: {row['normalization']}",
         ),
         Fact(
             f"{split}: residual",
             f"at most {_largest_residual(sources, split)} in a step; {number(steps['residual'].sum())} over all steps",
         ),
+        Fact(f"{split}: error of a layer in a step", _layer_errors(sources, split)),
         Fact(
             f"{split}: evaluations",
             f"{number(steps['gradient_evaluations'].sum())} gradients over {number(row['examples'])} examples "
@@ -138,6 +140,20 @@ def _computed(sources: Sources, split: str) -> list[Fact]:
         Fact(f"{split}: sampling seed", number(row["sample_seed"])),
         Fact(f"{split}: versions", f"lca-analysis {row['package_version']}, torch {row['torch_version']}"),
     ]
+
+
+def _relative(row: "pd.Series[Any]") -> str:
+    """Write the relative tolerance; stores of before have none."""
+    value = row.get("relative_tolerance")
+    return "" if pd.isna(value) or not value else f", or {value:g} of the loss change where that is more"
+
+
+def _layer_errors(sources: Sources, split: str) -> str:
+    """Write the largest and the median estimate of a layer's error: the residual says nothing about single layers."""
+    errors = sources.table("layers", split).groupby(["iteration", "layer"])["error_estimate"].sum(min_count=1)
+    if errors.isna().all():
+        return NONE
+    return f"estimated at most {number(errors.max(), 2)}, median {number(errors.median(), 2)}"
 
 
 def _largest_residual(sources: Sources, split: str) -> str:

@@ -167,6 +167,7 @@ def test_residual_and_losses_are_those_of_the_table(small, store_of):
     assert f"{steps['loss_before'].iloc[0]:.2f} → {steps['loss_after'].iloc[-1]:.2f}" in words
     mantissa = f"{steps['residual'].abs().max():.1e}".split("e")[0]
     assert f"at most {mantissa} × 10⁻⁴ in a step" in words
+    assert "estimated at most 1.0 × 10⁻⁶, median 1.0 × 10⁻⁶" in words
     assert f"{(steps['status'] == 'tolerance').sum()} of 120 steps did not meet the tolerance" in words
 
 
