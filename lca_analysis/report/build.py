@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from lca_analysis.errors import NotFoundError
 from lca_analysis.progress import track
 from lca_analysis.report.catalogue import DRAWINGS, Drawing
+from lca_analysis.report.comparing import SEEDS, write_comparison
 from lca_analysis.report.embedding import Picture, embed
 from lca_analysis.report.facts import tiles
 from lca_analysis.report.page import Card, folder_name, make_page, render_index, render_page
@@ -40,7 +41,7 @@ def report(
     out : path
         Folder for the report, made where it is missing: ``<out>/<run>/index.html``, the figures as files in
         ``<out>/<run>/figures`` and the numbers behind them in ``<out>/<run>/tables``; and ``<out>/index.html``,
-        which lists the runs, when there are several.
+        which lists the runs, when there are several; ``<out>/comparison.html`` when they have been compared over seeds.
     run : str, optional
         Only this run; None reports all.
     progress : bool, optional
@@ -70,8 +71,19 @@ def report(
         pages = [_report_run(sources, Path(out), several, pdf, bar.update) for sources in chosen]
     if several and len(chosen) > 1:
         rows = [(sources.run, tiles(sources)) for sources in chosen]
-        write_atomic(Path(out) / "index.html", render_index(rows))
+        write_atomic(Path(out) / "index.html", render_index(rows, _compare(store, Path(out))))
     return pages
+
+
+def _compare(store: Store, out: Path) -> bool:
+    """Write the page that compares configurations, and say whether they have seeds enough for one."""
+    if not store.files(SEEDS):
+        return False
+    try:
+        write_comparison(store, out)
+    except NotFoundError:
+        return False
+    return True
 
 
 def _runs(store: Store, run: str | None) -> list[str]:

@@ -121,16 +121,18 @@ def render_page(page: Page) -> bytes:
     bytes
         UTF-8.
     """
-    return _render("run.html.j2", page=page)
+    return fill("run.html.j2", page=page)
 
 
-def render_index(rows: list[tuple[str, list[Fact]]]) -> bytes:
+def render_index(rows: list[tuple[str, list[Fact]]], compared: bool = False) -> bytes:
     """Write the page that lists runs.
 
     Parameters
     ----------
     rows : list of (str, list of Fact)
         Each run with its main numbers; the labels may differ between runs.
+    compared : bool
+        Whether there is a page that compares configurations, to link to.
 
     Returns
     -------
@@ -143,7 +145,7 @@ def render_index(rows: list[tuple[str, list[Fact]]]) -> bytes:
         texts = {fact.label: fact.text for fact in numbers}
         link = f"{quote(folder_name(run))}/index.html"
         shown.append({"run": run, "link": link, "texts": [texts.get(label, "–") for label in labels]})
-    return _render("runs.html.j2", rows=shown, labels=labels, version=version("lca-analysis"))
+    return fill("runs.html.j2", rows=shown, labels=labels, compared=compared, version=version("lca-analysis"))
 
 
 def render_batch(rows: list[dict[str, Any]], failed: list[dict[str, Any]]) -> bytes:
@@ -162,10 +164,10 @@ def render_batch(rows: list[dict[str, Any]], failed: list[dict[str, Any]]) -> by
         UTF-8.
     """
     labels = list(dict.fromkeys(label for row in rows for label in row["texts"]))
-    return _render("batch.html.j2", rows=rows, failed=failed, labels=labels, version=version("lca-analysis"))
+    return fill("batch.html.j2", rows=rows, failed=failed, labels=labels, version=version("lca-analysis"))
 
 
-def _render(template: str, **context: Any) -> bytes:
+def fill(template: str, **context: Any) -> bytes:
     """Fill in a template; everything from a table is escaped."""
     environment = Environment(
         loader=PackageLoader("lca_analysis.report"), autoescape=True, undefined=StrictUndefined,

@@ -68,7 +68,7 @@ def _row(cells: dict[Any, Any]) -> Row:
     )
 
 
-def _rows(frame: pd.DataFrame) -> list[Row]:
+def to_rows(frame: pd.DataFrame) -> list[Row]:
     """Write all rows of a frame."""
     return [_row(cells) for cells in frame.to_dict("records")]
 
@@ -95,8 +95,8 @@ def result_rows(sources: Sources, split: str) -> tuple[list[Row], list[Group]]:
     for name in filter(lambda name: sources.has(name, split), RESULTS):
         frame = sources.table(name, split)
         whole = frame["layer"].isna() & frame["subject"].isna()
-        network += _rows(frame[whole])
+        network += to_rows(frame[whole])
         for quantity, rows in frame[~whole].groupby("quantity", sort=False):
             shown = rows.iloc[:MOST_ROWS]
-            groups.append(Group(describe_quantity(str(quantity)), name, _rows(shown), len(rows) - len(shown)))
+            groups.append(Group(describe_quantity(str(quantity)), name, to_rows(shown), len(rows) - len(shown)))
     return network, groups

@@ -1,0 +1,131 @@
+"""The page that compares configurations over their seeds: small multiples, means with intervals, and paired tests."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lca_analysis.analysis.replication import T_METHOD
+from lca_analysis.errors import NotFoundError
+from lca_analysis.report.embedding import embed
+from lca_analysis.report.figures.axes import new_figure, rows_height
+from lca_analysis.report.figures.layers import plot_layer_net
+from lca_analysis.report.figures.style import styled
+from lca_analysis.report.page import fill
+from lca_analysis.report.quantities import NET_LCA
+from lca_analysis.report.results import Row, to_rows
+from lca_analysis.report.saving import render, table_files, write_atomic
+from lca_analysis.store import Store
+
+PAGE = "comparison.html"
+FOLDER = "comparison"
+SEEDS, COMPARISON = "results_seeds", "results_comparison"
+NAME = "net_lca_by_configuration"
+
+
+@dataclass(frozen=True)
+class Section:
+    """The rows of a configuration in a split; of a comparison, with what it is compared."""
+
+    title: str
+    rows: list[Row]
+
+
+def write_comparison(store: Store, out: Path) -> Path:
+    """Write the page that compares the configurations of a store, with its figure and tables as files.
+
+    Parameters
+    ----------
+    store : Store
+        The store, with the results of ``lca compare``.
+    out : Path
+        Folder of the reports.
+
+    Returns
+    -------
+    Path
+        ``<out>/comparison.html``; its files are in ``<out>/comparison``.
+
+    Raises
+    ------
+    NotFoundError
+        Nothing has been compared.
+    """
+    if not store.files(SEEDS):
+        raise NotFoundError(f"{store.path} has no table {SEEDS}; run: lca compare {store.path}")
+    tables = {name: store.table(name) for name in (SEEDS, COMPARISON) if store.files(name)}
+    for name, frame in tables.items():
+        for suffix, data in table_files(frame).items():
+            write_atomic(out / FOLDER / f"{name}.{suffix}", data)
+    figure = figure_configurations(net_by_configuration(tables[SEEDS]))
+    files = render(figure)
+    for suffix, data in files.items():
+        write_atomic(out / FOLDER / f"{NAME}.{suffix}", data)
+    page = fill(
+        "comparison.html.j2",
+        picture=embed({NAME: figure}, {NAME: files})[NAME],
+        name=NAME,
+        folder=FOLDER,
+        tables=list(tables),
+        pooled=_sections(tables[SEEDS], "group"),
+        compared=_sections(tables[COMPARISON], "group", "baseline") if COMPARISON in tables else [],
+        version=version("lca-analysis"),
+    )
+    write_atomic(out / PAGE, page)
+    return out / PAGE
+
+
+def _sections(frame: pd.DataFrame, *names: str) -> list[Section]:
+    """Write the rows configuration by configuration and split by split."""
+    parts = frame.groupby(["split", *names], sort=False, observed=True)
+    return [Section(f"{' less '.join(map(str, group))}, {split}", to_rows(rows)) for (split, *group), rows in parts]
+
+
+def net_by_configuration(frame: pd.DataFrame) -> pd.DataFrame:
+    """Choose the mean net LCA of every layer, with its interval over seeds, for each configuration of the first split.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        ``results_seeds``.
+
+    Returns
+    -------
+    DataFrame
+        group, layer, estimate, low, high.
+    """
+    split = "train" if (frame["split"] == "train").any() else frame["split"].iloc[0]
+    chosen = (frame["split"] == split) & (frame["quantity"] == NET_LCA) & (frame["method"] == T_METHOD)
+    rows = frame[chosen & frame["layer"].notna() & frame["estimate"].notna()]
+    if rows.empty:
+        raise NotFoundError("no configuration has enough runs for the net LCA of its layers")
+    return rows.drop_duplicates(["group", "layer"])[["group", "layer", "estimate", "low", "high"]]
+
+
+@styled
+def figure_configurations(frame: pd.DataFrame) -> Figure:
+    """Draw the mean net LCA by layer, one panel per configuration, on one scale.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What `net_by_configuration` gives.
+
+    Returns
+    -------
+    Figure
+        Panels under each other that share the axis of LCA.
+    """
+    groups = list(dict.fromkeys(frame["group"]))
+    parts = [frame[frame["group"] == group] for group in groups]
+    heights = [rows_height(len(part)) for part in parts]
+    figure = new_figure(sum(heights))
+    panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for ax, group, part in zip(panels, groups, parts, strict=True):
+        plot_layer_net(part, ax)
+        ax.set_title(str(group).replace("$", r"\$"))
+        ax.set_ylabel("layer")
+        ax.set_xlabel("mean net LCA over seeds (loss)" if ax is panels[-1] else "")
+    return figure
