@@ -12,8 +12,8 @@ from scipy.signal import lfilter
 
 from lca_analysis.analysis.bootstrap import bootstrap_mean
 from lca_analysis.analysis.coincidence import (
-    JITTER,
     coincidence_test,
+    local_reach,
     pair_p_values,
     residual_coincidence_test,
     shared_scores,
@@ -108,10 +108,10 @@ def coincidence_rates(
     """p-values of shared moments.
 
     Options: `common` (weight of a component that all layers share), `envelope` (all layers learn most at the start),
-    `local` (shifts within ± JITTER), `residual` (after regression on the other layers' total).
+    `local` (shifts within `local_reach`), `residual` (after regression on the other layers' total).
     """
     found = []
-    reach = min(JITTER, case.length // 8)
+    reach = local_reach(case.length)
     shifts = np.arange(-reach, reach + 1) if options.get("local") else None
     for _ in range(repeats):
         series = case.draw(rng, layers) + float(options.get("common", 0)) * case.draw(rng, 1)
@@ -189,7 +189,7 @@ def lag_found(case: Case, rng: np.random.Generator, repeats: int, lag: int = 9) 
 
 def planted_peaks(case: Case, rng: np.random.Generator, repeats: int, layers: int = 4, **options: bool) -> Reals:
     """p-values of shared moments where a fifth of each layer's 20 moments is shared."""
-    reach = min(JITTER, case.length // 8)
+    reach = local_reach(case.length)
     shifts = np.arange(-reach, reach + 1) if options.get("local") else None
     found = []
     for _ in range(repeats):

@@ -8,11 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lca_analysis.analysis.coincidence import (
-    JITTER,
     RESIDUAL_MONTE_CARLO,
     Coincidence,
     coincidence_test,
     counts_of,
+    local_reach,
     pair_p_values,
     residual_coincidence_test,
     shared_scores,
@@ -79,7 +79,7 @@ def class_peaks(series: LayerSeries, label: int) -> ClassPeaks:
 def synchronization_rows(found: list[ClassPeaks], seed: int) -> list[Row]:
     """Test whether layers share their moments of learning, for all classes together and for each class.
 
-    Null 1: the layers' series are independent (circular shifts). Null 1, local: shifts of at most `JITTER` steps,
+    Null 1: the layers' series are independent (circular shifts). Null 1, local: shifts within `local_reach` steps,
     which a common slow course of training passes. Null 2, and 2 local: the same, of the residuals after regression
     on the other layers' total. Alternative: more shared moments than that. Unit of replication: the iteration.
     Where layers learn unevenly over the run (`why_uneven`), circular shifts are refused and pairs get local shifts.
@@ -112,7 +112,7 @@ def synchronization_rows(found: list[ClassPeaks], seed: int) -> list[Row]:
 def _tests(peaks: ClassPeaks, seed: int) -> dict[str, tuple[Row, Row | None, Row | None]]:
     """Run the four tests of one class: by null, the observed count, the expected one and the tail."""
     length = len(peaks.kept)
-    reach = min(JITTER, length // 8)
+    reach = local_reach(length)
     near = f"within ±{reach} steps (local circular shifts)"
     found = {}
     for residual in (False, True):
@@ -190,7 +190,7 @@ def _pair_shifts(peaks: ClassPeaks) -> tuple[Whole, str]:
     length = len(peaks.kept)
     if peaks.uneven is None:
         return np.arange(length), "circular shifts"
-    reach = 2 * min(JITTER, length // 8)
+    reach = 2 * local_reach(length)
     return np.arange(-reach, reach + 1), f"within ±{reach} steps (local circular shifts)"
 
 

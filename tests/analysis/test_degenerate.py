@@ -195,7 +195,7 @@ def test_uneven_learning_refuses_shifts_round_the_whole_run(tmp_path: Path) -> N
     assert circular["reason"].str.contains("do not learn evenly").all()
     assert whole.drop(circular.index)["p"].notna().all()
     pair = rows.dropna(subset=["subject"]).iloc[0]
-    assert "within ±40 steps" in pair["null"]
-    assert pair["p"] >= 1 / 81
+    assert "within ±6 steps" in pair["null"]
+    assert pair["p"] >= 1 / 13
     texts = [finding.text for finding in findings(store, "synthetic", "train")]
     assert sum("do not learn evenly" in text for text in texts) == 1

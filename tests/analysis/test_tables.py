@@ -171,7 +171,7 @@ def test_planted_moments_are_shared(analysed: Store) -> None:
     rows = _rows(analysed, "results_synchronization", "shared_peaks")
     whole = rows[rows["subject"].isna() & ~rows["null"].str.contains("residuals")]
     assert len(whole) == 2
-    assert (whole["p_adjusted"] < 0.01).all()
+    assert (whole["p_adjusted"] < 0.02).all()
     pairs = rows.dropna(subset=["subject"])
     assert pairs["subject"].tolist() == ["fc1|fc2", "fc1|fc3", "fc2|fc3"]
     assert whole["estimate"].tolist() == [pairs["estimate"].sum()] * 2
