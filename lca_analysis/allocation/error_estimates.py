@@ -47,8 +47,8 @@ MODELS = {
     "gauss3": ErrorModel(0.8, 0.8, 2.0, 1.0),
     "gauss4": ErrorModel(1.2, 1.2, 2.0, 1.0),
 }
-"""By the name of the rule: chosen so that on short trainings of three networks, rough starts included, about 97 % of the
-layers' true errors lie within; often they are ten times smaller. That of "fast" is taken over from the trapezoid."""
+"""By the name of the rule: chosen so that on short trainings of three networks, rough starts included, about 97 % of
+the layers' true errors lie within; often they are ten times smaller. That of "fast" is taken over from the trapezoid."""
 
 
 def error_estimates(samples: Samples, pieces: Iterable[Piece]) -> Changes:
