@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from lca_analysis.trajectory.manifest import TensorInfo
+from lca_analysis.trajectory.manifest import FORMAT_VERSION, TensorInfo
 from lca_analysis.trajectory.words import WordFormat, word_format
 
+LEAST_QUANTISED = {2: 0, 3: 1024}  # elements, by format version
 BLOCK_SIZE = 2**18  # words; part of the format: readers lay out blocks by the same rule
 
 
@@ -13,7 +14,8 @@ BLOCK_SIZE = 2**18  # words; part of the format: readers lay out blocks by the s
 class Piece:
     """A stretch of one tensor inside a block: tensor[start:stop] lies at `offset`.
 
-    `quantised` says whether a bounded-error recording may round it: a parameter of two or more dimensions.
+    `quantised` says whether a bounded-error recording may round it: a parameter of two or more dimensions that is not
+    small. Small tensors cost next to nothing, and the totals of their layers suffer most.
     """
 
     tensor: int
@@ -51,7 +53,7 @@ class Block:
         return sum(piece.size for piece in self.pieces)
 
 
-def lay_out(tensors: list[TensorInfo]) -> list[Block]:
+def lay_out(tensors: list[TensorInfo], version: int = FORMAT_VERSION) -> list[Block]:
     """Join the tensors of each dtype in manifest order and cut the result every BLOCK_SIZE words.
 
     Dtypes come in the order of their first tensor; tensors without elements have no piece.
@@ -61,17 +63,17 @@ def lay_out(tensors: list[TensorInfo]) -> list[Block]:
         pieces: list[Piece] = []
         for number, tensor in enumerate(tensors):
             if tensor.dtype == dtype:
-                _add_tensor(blocks, pieces, number, tensor)
+                _add_tensor(blocks, pieces, number, tensor, LEAST_QUANTISED[version])
         if pieces:
             blocks.append(Block(word_format(dtype), tuple(pieces)))
     return blocks
 
 
-def _add_tensor(blocks: list[Block], pieces: list[Piece], number: int, tensor: TensorInfo) -> None:
+def _add_tensor(blocks: list[Block], pieces: list[Piece], number: int, tensor: TensorInfo, least: int) -> None:
     """Append one tensor to the open block, closing full blocks on the way."""
     start = 0
     floats = word_format(tensor.dtype).kind != "integer"
-    quantised = floats and tensor.role == "parameter" and len(tensor.shape) >= 2
+    quantised = floats and tensor.role == "parameter" and len(tensor.shape) >= 2 and tensor.size >= least
     while start < tensor.size:
         filled = sum(piece.size for piece in pieces)
         stop = min(tensor.size, start + BLOCK_SIZE - filled)

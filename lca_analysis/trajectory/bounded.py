@@ -3,8 +3,8 @@
 For a parameter whose reconstruction moved by a running mean m per point, and a fraction f, a step is the largest power
 of two not above 2 f m, so that half of it is at most f m. It is counted in units in the last place of the prediction,
 which makes reconstruction integer arithmetic. What would miss the bound f m (a number that crosses into a coarser
-binade, or is no finite number) is listed apart and exact. Biases and other one-dimensional tensors, buffers and
-integers are exact, as is everything that has not moved since the keyframe.
+binade, or is no finite number) is listed apart and exact. Biases and other one-dimensional tensors, small tensors,
+buffers and integers are exact, as is everything that has not moved since the keyframe.
 """
 
 from typing import Any

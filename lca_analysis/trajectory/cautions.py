@@ -42,9 +42,9 @@ def bounded_error(fraction: float) -> list[str]:
     measured = min(known for known in MEASURED if known >= fraction)
     mean, worst, totals, short = MEASURED[measured]
     return [
-        f"recorded with a bounded error: each weight within {fraction:.3g} of its own running mean step, biases and "
-        f"other one-dimensional tensors exact. On mnist_fc (230 iterations of SGD) an error fraction of {measured:.3g} "
-        f"moved the percent helping of an iteration by {mean:g} points on average and {worst:g} at worst, the totals "
-        f"of tensors by {totals:g} % over the run and up to {short:g} % over 20 iterations; with other models, "
-        "optimizers and stretches it can be several times that"
+        f"recorded with a bounded error: each weight within {fraction:.3g} of its own running mean step, biases, "
+        "other one-dimensional and small tensors exact. On mnist_fc (230 iterations of SGD) an error fraction of "
+        f"{measured:.3g} moved the percent helping of an iteration by {mean:g} points on average and {worst:g} at "
+        f"worst, the totals of tensors by {totals:g} % over the run and up to {short:g} % over 20 iterations; with "
+        "other models, optimizers and stretches it can be several times that"
     ]

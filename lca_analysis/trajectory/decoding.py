@@ -47,7 +47,7 @@ class SegmentDecoder:
     def __init__(self, manifest: Manifest, names: list[str]) -> None:
         self._manifest = manifest
         self._chosen = [number for number, tensor in enumerate(manifest.tensors) if tensor.name in set(names)]
-        self._blocks = lay_out(manifest.tensors)
+        self._blocks = lay_out(manifest.tensors, manifest.format_version)
 
     def points(self, fs: Any, segment: Segment, last: int | None = None) -> Iterator[Point]:
         """Decode a segment from its keyframe up to iteration `last`."""

@@ -54,7 +54,7 @@ class RunWriter:
         self._lock = lock
         self.manifest = manifest
         self.iteration: int | None = None
-        self._blocks = lay_out(manifest.tensors)
+        self._blocks = lay_out(manifest.tensors, manifest.format_version)
         preset = PRESETS[manifest.recording.preset]
         coding = Coding(manifest.format_version, manifest.recording.error_fraction)
         self._encoders = [BlockEncoder(block, preset, coding) for block in self._blocks]

@@ -12,15 +12,23 @@ from hypothesis import strategies as st
 from trajectory.made_runs import manifest, random_walk, same_bits, special_words, tensor, write
 
 from lca_analysis.errors import ArgumentError, CorruptError, NumericalError
-from lca_analysis.trajectory import RecordingPolicy, RunWriter, bfloat16_to_float32, describe, open_run, verify
+from lca_analysis.trajectory import (
+    FORMAT_VERSION,
+    RecordingPolicy,
+    RunWriter,
+    bfloat16_to_float32,
+    describe,
+    open_run,
+    verify,
+)
 from lca_analysis.trajectory.words import FORMATS
 
 FLOATS = ["float64", "float32", "float16", "bfloat16"]
 
 
-def bounded(tensors, fraction=1 / 16, preset="small", segment_length=64):
+def bounded(tensors, fraction=1 / 16, preset="small", segment_length=64, version=FORMAT_VERSION):
     policy = RecordingPolicy(1, preset, False, segment_length, fraction)
-    return msgspec.structs.replace(manifest(tensors), recording=policy)
+    return msgspec.structs.replace(manifest(tensors), recording=policy, format_version=version)
 
 
 def numbers(array, dtype):
@@ -76,7 +84,8 @@ def trajectories(draw):
 )
 def test_every_parameter_is_within_its_bound_at_every_point(trajectory, fraction, preset, segment_length):
     dtype, points = trajectory
-    described = bounded([tensor("a.weight", (3, 4), dtype)], fraction, preset, segment_length)
+    # Format version 2 rounds small tensors too; the arithmetic is the same.
+    described = bounded([tensor("a.weight", (3, 4), dtype)], fraction, preset, segment_length, version=2)
     with tempfile.TemporaryDirectory() as folder, np.errstate(all="ignore"):
         path = write(Path(folder) / "run", described, points)
         assert verify(path).ok
@@ -92,6 +101,18 @@ def test_errors_are_made_and_do_not_grow(tmp_path):
         for point, exact in zip(open_run(path).walk(), walk, strict=True)
     ]
     assert 0 < np.mean(errors[-10:]) < 1.3 * np.mean(errors[20:30])
+
+
+@pytest.mark.parametrize(
+    ("version", "shape", "rounded"), [(2, (31, 33), True), (3, (31, 33), False), (3, (32, 32), True)]
+)
+def test_small_tensors_are_exact_since_version_3(tmp_path, version, shape, rounded):
+    points = [{"a.weight": w.reshape(shape)} for w in random_walk(shape[0] * shape[1], 8, seed=7)]
+    path = write(tmp_path / "run", bounded([tensor("a.weight", shape)], version=version), points)
+    found = [point.weights["a.weight"] for point in open_run(path).walk()]
+    same = [same_bits(array, point["a.weight"]) for array, point in zip(found, points, strict=True)]
+    assert same == [t < 2 or not rounded for t in range(8)]
+    check_bounds(path, points, "a.weight", "float32", 1 / 16 if rounded else 0.0, 64)
 
 
 def as_points(walk):
