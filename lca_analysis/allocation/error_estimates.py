@@ -48,7 +48,7 @@ MODELS = {
     "gauss4": ErrorModel(1.2, 1.2, 2.0, 1.0),
 }
 """By the name of the rule: chosen so that on short trainings of three networks, rough starts included, about 97 % of
-the layers' true errors lie within; often they are ten times smaller. That of "fast" is taken over from the trapezoid."""
+the layers' true errors lie within; often they are ten times smaller. That of "fast" is the trapezoid's."""
 
 
 def error_estimates(samples: Samples, pieces: Iterable[Piece]) -> Changes:
