@@ -41,15 +41,20 @@ PLAIN, KEPT, SORTED = 0, 1, 2  # orders: as in the block, as sorted for an earli
 class Preset:
     """What an encoder may spend; the decoder needs none of it.
 
-    `sort_every` is the number of frames that share an order by class (0: no classes), `level` is pcodec's.
+    `sort_every` is the number of frames that share an order by class (0: no classes), `choose_every` that of frames
+    that share a choice of predictors; `level` is pcodec's.
     """
 
     level: int
     sort_every: int
+    choose_every: int
 
 
 _LATEST = Coding()
-PRESETS = {"small": Preset(level=8, sort_every=4), "fast": Preset(level=6, sort_every=0)}
+PRESETS = {
+    "small": Preset(level=8, sort_every=4, choose_every=1),
+    "fast": Preset(level=5, sort_every=0, choose_every=4),
+}
 
 
 class BlockEncoder:
@@ -61,6 +66,7 @@ class BlockEncoder:
         self._preset = preset
         self._choice = PredictorChoice(block)
         self._state: BlockState | None = None
+        self._chosen: tuple[list[int], list[float]] = ([], [])
         self._frames = 0
 
     def keyframe(self, words: Words) -> tuple[BlockHeader, list[bytes]]:
@@ -77,7 +83,10 @@ class BlockEncoder:
             raise RuntimeError("a block begins with a keyframe")
         form = self._block.form
         ordered = in_parts(partial(to_ordered, form=form), words, out=state.memory("ordered", points=3))
-        predictors, momenta = self._choice.choose(state, ordered)
+        self._frames += 1
+        if self._renews(self._preset.choose_every) or not subnormals_work():
+            self._chosen = self._choice.choose(state, ordered)
+        predictors, momenta = self._chosen
         if state.means is not None and subnormals_work():
             return self._bounded(state, state.means, ordered, BlockHeader(0, [], 0, predictors, momenta))
         folded = state.memory("folded")
@@ -116,13 +125,15 @@ class BlockEncoder:
         every, level = self._preset.sort_every, self._preset.level
         if not every or state.words.size < 2 * SMALLEST_CLASS:
             return PLAIN, [compress(folded, level)]
-        # Right behind a keyframe the running means are young, and change fast.
-        renew = self._frames < every or self._frames % every == 0
-        self._frames += 1
+        renew = self._renews(every)
         if renew:
             state.sort()
         parts = np.split(folded.take(state.order), state.ends[:-1])
         return SORTED if renew else KEPT, [compress(part, level) for part in parts]
+
+    def _renews(self, every: int) -> bool:
+        """Whether this frame renews what so many share; right behind a keyframe, where all is young, each does."""
+        return self._frames <= every or (self._frames - 1) % every == 0
 
 
 class BlockDecoder:

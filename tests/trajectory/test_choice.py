@@ -10,9 +10,9 @@ from lca_analysis.trajectory.codec import PRESETS, BlockEncoder
 from lca_analysis.trajectory.prediction import MOMENTUM, STEP
 
 
-def last_header(walk, shapes, dtype="float32"):
+def last_header(walk, shapes, dtype="float32", preset="small"):
     (block,) = lay_out([tensor(f"t{n}.weight", shape, dtype) for n, shape in enumerate(shapes)])
-    encoder = BlockEncoder(block, PRESETS["fast"])
+    encoder = BlockEncoder(block, PRESETS[preset])
     encoder.keyframe(walk[0].view(block.form.word))
     for point in walk[1:]:
         header, _ = encoder.delta(point.view(block.form.word))
@@ -51,3 +51,20 @@ def test_the_drifting_ratio_of_adam_is_followed():
 def test_a_counter_costs_nothing_by_its_step():
     walk = [np.array([t * 3], np.int64) for t in range(6)]
     assert last_header(walk, [(1,)], "int64").predictors == [STEP]
+
+
+def test_the_fast_preset_follows_a_change_of_momentum_within_four_frames():
+    walk = random_walk(3000, 30, seed=3, momentum=0.9)
+    later = random_walk(3000, 30, seed=4, momentum=0.5)
+    changed = np.concatenate([walk, walk[-1] + (later - later[0])[1:]])
+    assert last_header(changed[:60], [(3000,)], preset="fast").momenta == [pytest.approx(0.5, abs=2e-3)]
+
+
+def test_the_fast_preset_keeps_a_choice_for_four_frames():
+    (block,) = lay_out([tensor("w", (3000,), "float32")])
+    encoder = BlockEncoder(block, PRESETS["fast"])
+    walk = random_walk(3000, 22, seed=5)
+    encoder.keyframe(walk[0].view(block.form.word))
+    momenta = [encoder.delta(point.view(block.form.word))[0].momenta[0] for point in walk[1:]]
+    assert len(set(momenta[:4])) > 1
+    assert all(len(set(momenta[start : start + 4])) == 1 for start in range(4, 20, 4))
