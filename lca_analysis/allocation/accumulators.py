@@ -1,21 +1,30 @@
 """Sums over iterations per parameter, and histograms per layer: what grows with K, never with time."""
 
-import io
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from lca_analysis.allocation.histogram import WIDTH, add_to_histogram
 from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.step import AllocatedStep
 from lca_analysis.errors import CorruptError
-from lca_analysis.store.files import write_atomic
+from lca_analysis.store.files import appearing
 
 _SUMS = ("helping", "hurting", "n_helping", "n_hurting", "step_flips", "gradient_flips", "counts", "sums")
+PIECE = 2**17  # rows of the `parameters` table that are written at once
+_COLUMNS = {
+    "lca_helping": "helping",
+    "lca_hurting": "hurting",
+    "n_helping": "n_helping",
+    "n_hurting": "n_hurting",
+    "step_flips": "step_flips",
+    "gradient_flips": "gradient_flips",
+}
 _BY_PARAMETER = {
     torch.float64: ("helping", "hurting"),
     torch.int32: ("n_helping", "n_hurting", "step_flips", "gradient_flips"),
@@ -89,9 +98,8 @@ class Accumulators:
 
     def save(self, path: Path) -> None:
         """Write to a file, whole or not at all."""
-        buffer = io.BytesIO()
-        np.savez(buffer, **{name: tensor.numpy() for name, tensor in vars(self).items()})
-        write_atomic(path, buffer.getvalue())
+        with appearing(path) as file:
+            np.savez(file, **{name: tensor.numpy() for name, tensor in vars(self).items()})
 
     @classmethod
     def load(cls, path: Path) -> "Accumulators":
@@ -102,20 +110,16 @@ class Accumulators:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise CorruptError(f"{path} is damaged: {error}; compute this run again with overwrite") from error
 
-    def parameter_columns(self, layout: Layout) -> dict[str, NDArray[np.generic] | list[str]]:
-        """Give the `parameters` table."""
-        sizes = [place.tensor.size for place in layout.places]
-        return {
-            "tensor": [place.tensor.name for place in layout.places for _ in range(place.tensor.size)],
-            "index": np.concatenate([np.empty(0, np.int64), *(np.arange(size, dtype=np.int64) for size in sizes)]),
-            "lca": (self.helping + self.hurting).numpy(),
-            "lca_helping": self.helping.numpy(),
-            "lca_hurting": self.hurting.numpy(),
-            "n_helping": self.n_helping.numpy(),
-            "n_hurting": self.n_hurting.numpy(),
-            "step_flips": self.step_flips.numpy(),
-            "gradient_flips": self.gradient_flips.numpy(),
-        }
+    def parameter_pieces(self, layout: Layout) -> Iterator[dict[str, Any]]:
+        """Give the rows of the `parameters` table, so many at once that their memory does not grow with K."""
+        for place in sorted(layout.places, key=lambda place: place.tensor.name):
+            for start in range(0, place.tensor.size, PIECE):
+                stop = min(start + PIECE, place.tensor.size)
+                rows = slice(place.slice.start + start, place.slice.start + stop)
+                columns = {name: getattr(self, sums)[rows].numpy() for name, sums in _COLUMNS.items()}
+                lca = columns["lca_helping"] + columns["lca_hurting"]
+                index = np.arange(start, stop, dtype=np.int64)
+                yield {"tensor": place.tensor.name, "index": index, "lca": lca, **columns}
 
 
 def _add_signs(values: torch.Tensor, first: torch.Tensor, last: torch.Tensor, flips: torch.Tensor) -> None:

@@ -60,7 +60,9 @@ class RangeMerger:
         for job in self._jobs[len(self._full) :]:
             total.merge(self._load(job))
         job = self._jobs[0]
-        self._store.write_part("parameters", total.parameter_columns(self._layout), job.name, job.split)
+        with self._store.growing_part("parameters", job.name, job.split) as write:
+            for rows in total.parameter_pieces(self._layout):
+                write(rows)
         self._store.write_part("histogram", _histogram(total, self._layout), job.name, job.split)
 
     def _total(self) -> Accumulators:

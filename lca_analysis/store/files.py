@@ -24,7 +24,7 @@ def write_atomic(file: Path, data: bytes) -> None:
     data : bytes
         What.
     """
-    with _appearing(file) as handle:
+    with appearing(file) as handle:
         handle.write(data)
 
 
@@ -44,13 +44,24 @@ def growing_parquet(file: Path, schema: pa.Schema) -> Iterator[Callable[[pa.Tabl
     callable
         Takes the next rows.
     """
-    with _appearing(file) as handle, pq.ParquetWriter(handle, schema, **_options(schema)) as writer:
+    with appearing(file) as handle, pq.ParquetWriter(handle, schema, **_options(schema)) as writer:
         yield lambda rows: writer.write_table(rows, ROW_GROUP)
 
 
 @contextmanager
-def _appearing(file: Path) -> Iterator[BinaryIO]:
-    """Open a file of another name, which takes the place of the given one when all went well."""
+def appearing(file: Path) -> Iterator[BinaryIO]:
+    """Open a file of another name, which takes the place of the given one when all went well.
+
+    Parameters
+    ----------
+    file : Path
+        Where; its folder exists.
+
+    Yields
+    ------
+    BinaryIO
+        To be written to. The file is on the disk when the block has ended; after an exception it is as it was.
+    """
     temporary = file.with_name(f"_{file.stem}-{uuid.uuid4().hex}.tmp")
     try:
         with temporary.open("xb") as handle:

@@ -116,7 +116,7 @@ class Store:
         return file
 
     @contextmanager
-    def growing_part(self, name: str, run: str, split: str, part: str) -> Iterator[Callable[[Data], None]]:
+    def growing_part(self, name: str, run: str, split: str, part: str = "part") -> Iterator[Callable[[Data], None]]:
         """Write a part piece by piece, in bounded memory; see `write_part`.
 
         It appears when the block ends without an exception. The pieces must come in the order of the sort keys.

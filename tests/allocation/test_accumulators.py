@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torch import nn
 
+from lca_analysis.allocation import accumulators
 from lca_analysis.allocation.accumulators import Accumulators
 from lca_analysis.allocation.histogram import SLAB, WIDTH, add_to_histogram, columns_of
 from lca_analysis.allocation.layout import lay_out_parameters
@@ -98,3 +99,21 @@ def test_damaged_files_are_named(tmp_path):
     (tmp_path / "sums.npz").write_bytes((tmp_path / "sums.npz").read_bytes()[:200])
     with pytest.raises(CorruptError, match=r"sums\.npz is damaged"):
         Accumulators.load(tmp_path / "sums.npz")
+
+
+def test_parameters_come_in_pieces_in_the_order_of_the_table(monkeypatch):
+    monkeypatch.setattr(accumulators, "PIECE", 2)
+    model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
+    layout = lay_out_parameters(describe_tensors(model), [model[0], model[0], model[1], model[1]])
+    total = Accumulators.zeros(layout)
+    total.helping -= torch.arange(layout.size) + 1
+    total.hurting += 0.5
+    total.step_flips += torch.arange(layout.size, dtype=torch.int32)
+    pieces = list(total.parameter_pieces(layout))
+    assert max(len(piece["index"]) for piece in pieces) == 2
+    rows = [(piece["tensor"], int(index)) for piece in pieces for index in piece["index"]]
+    assert rows == sorted((name, index) for name, tensor in model.named_parameters() for index in range(tensor.numel()))
+    places = {"0.weight": 0, "0.bias": 6, "1.weight": 8, "1.bias": 10}
+    expected = [places[name] + index for name, index in rows]
+    assert np.concatenate([piece["step_flips"] for piece in pieces]).tolist() == expected
+    assert np.concatenate([piece["lca"] for piece in pieces]).tolist() == [-number - 0.5 for number in expected]
