@@ -55,7 +55,7 @@ def standardized_mean(values: ArrayLike, null: float = 0.0, confidence: float = 
     tail = (1 - confidence) / 2
     low, high = (_noncentrality(t, n - 1, level) / np.sqrt(n) for level in (1 - tail, tail))
     correction = float(np.exp(special.gammaln((n - 1) / 2) - special.gammaln((n - 2) / 2)) / np.sqrt((n - 1) / 2))
-    return Effect(correction * t / np.sqrt(n), correction * float(low), correction * float(high), n)
+    return Effect(correction * t / np.sqrt(n), float(low), float(high), n)
 
 
 def _noncentrality(t: float, freedom: int, level: float) -> float:

@@ -275,7 +275,7 @@ _NULLS = (
 def _synchronization(frame: pd.DataFrame) -> Iterable[Finding]:
     """Speak of shared moments of learning."""
     whole = frame[(frame["quantity"] == "shared_peaks") & frame["subject"].isna()]
-    tails = frame[frame["quantity"] == "shared_peaks_tail"].set_index("null")["p"]
+    tails = frame[frame["quantity"] == "shared_peaks_tail"].set_index("null")["p"].dropna()
     expected = frame[frame["quantity"] == "expected_shared_peaks"].set_index("null")["estimate"]
     told: list[str] = []
     for part, words in _NULLS:

@@ -20,28 +20,26 @@ def reference() -> str:
     str
         Markdown.
     """
-    parts = [HEAD, _section(lca, "lca", 2)]
-    top = click.Context(lca, info_name="lca", max_content_width=WIDTH, terminal_width=WIDTH)
+    top = click.Context(lca, info_name="lca", max_content_width=WIDTH, terminal_width=WIDTH, **lca.context_settings)
+    parts = [HEAD, _section(top)]
     for verb in VERBS:
         command = lca.get_command(top, verb)
-        parts += _sections(command, f"lca {verb}") if command else []
+        parts += _sections(command, verb, top) if command else []
     return "\n".join(parts)
 
 
-def _sections(command: click.Command, name: str) -> list[str]:
+def _sections(command: click.Command, verb: str, above: click.Context) -> list[str]:
     """Write a command and those beneath it."""
+    context = click.Context(command, parent=above, info_name=verb)
     beneath = command.commands if isinstance(command, click.Group) else {}
-    return [
-        _section(command, name, 2),
-        *(part for verb, inner in beneath.items() for part in _sections(inner, f"{name} {verb}")),
-    ]
+    parts = [part for name, inner in beneath.items() for part in _sections(inner, name, context)]
+    return [_section(context), *parts]
 
 
-def _section(command: click.Command, name: str, level: int) -> str:
+def _section(context: click.Context) -> str:
     """Write one command's help under its heading."""
-    context = click.Context(command, info_name=name, max_content_width=WIDTH, terminal_width=WIDTH)
-    text = "\n".join(line.rstrip() for line in command.get_help(context).splitlines())
-    return f"{'#' * level} {name}\n\n```text\n{text}\n```\n"
+    text = "\n".join(line.rstrip() for line in context.command.get_help(context).splitlines())
+    return f"## {context.command_path}\n\n```text\n{text}\n```\n"
 
 
 if __name__ == "__main__":
