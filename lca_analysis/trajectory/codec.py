@@ -53,7 +53,7 @@ class Preset:
 _LATEST = Coding()
 PRESETS = {
     "small": Preset(level=8, sort_every=4, choose_every=1),
-    "fast": Preset(level=5, sort_every=0, choose_every=4),
+    "fast": Preset(level=6, sort_every=0, choose_every=4),
 }
 
 
