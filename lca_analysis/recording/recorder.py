@@ -13,6 +13,7 @@ from lca_analysis.recording.background import BackgroundWriter, Point
 from lca_analysis.recording.copying import Copier
 from lca_analysis.recording.description import HasReference, RecorderOptions, make_manifest, problem_reference
 from lca_analysis.recording.hyperparameters import Groups, Memberships, hyperparameters, unwrap_optimizer
+from lca_analysis.recording.nesting import NestedCalls
 from lca_analysis.recording.policy import is_due, make_policy, whole
 from lca_analysis.recording.resuming import holds_run, resume_run
 from lca_analysis.recording.scaling import ScalerWatch
@@ -112,6 +113,7 @@ class Recorder:
         self._recording = False
         self._writer: BackgroundWriter | None = None
         self._hooks: list[Any] = []
+        self._steps = NestedCalls()
         self._iteration = 0
         self._groups: Groups = []
         self._scalars: dict[str, float] = {}
@@ -218,11 +220,13 @@ class Recorder:
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
         """Read the hyper-parameters that the step is about to use."""
+        self._steps.enter()
         self._read_groups()
 
     def _after_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
-        """Record what the step has done."""
-        self.record()
+        """Record what the step has done, once even where it calls the step of its parent class."""
+        if self._steps.leave():
+            self.record()
 
     def _read_groups(self) -> None:
         """Read the hyper-parameters; groups that the manifest does not know name their tensors."""

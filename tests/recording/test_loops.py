@@ -201,3 +201,40 @@ def test_nesterov_and_a_cyclic_momentum_are_stated_as_used(tmp_path):
     groups = [point.hyperparameters[0] for point in lca.open_run(tmp_path / "run").walk(1)]
     assert [(group["lr"], group["momentum"]) for group in groups] == used
     assert all(group["nesterov"] is True for group in groups)
+
+
+class Failing(torch.optim.SGD):
+    """Calls its parent's step, as an optimizer of one's own does, and fails when told to."""
+
+    fails = False
+
+    def step(self, closure=None):
+        loss = super().step(closure)
+        if self.fails:
+            raise ArithmeticError
+        return loss
+
+
+def called_deeper(function, depth):
+    return function() if depth == 0 else called_deeper(function, depth - 1)
+
+
+@pytest.mark.parametrize("depths", [(0, 3), (3, 0), (2, 2)])
+def test_an_optimizer_that_calls_its_parent_s_step_is_recorded_once(tmp_path, depths):
+    torch.optim.SGD(network().parameters(), lr=1.0)  # hooks come into a class with its first optimizer
+    model = network()
+    optimizer = Failing(model.parameters(), lr=0.1)
+    expected = [weights_of(model)]
+    with Recorder(tmp_path / "run", model, optimizer) as recorder:
+        for iteration in range(6):
+            optimizer.zero_grad()
+            loss_of(model, torch.randn(8, 4)).backward()
+            optimizer.fails = iteration == 2
+            if optimizer.fails:
+                with pytest.raises(ArithmeticError):
+                    called_deeper(optimizer.step, depths[0])
+            else:
+                called_deeper(optimizer.step, depths[1])
+                expected.append(weights_of(model))
+        assert recorder.iteration == 5
+    agree(lca.open_run(tmp_path / "run"), expected)
