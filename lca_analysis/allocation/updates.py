@@ -40,6 +40,7 @@ class UpdateTracker:
         self._layout = layout
         self._name = manifest.optimizer.name
         self._members = manifest.optimizer.members
+        self._follows_gradient = manifest.optimizer.follows_gradient
         self._enough = torch.finfo(dtype).eps
         is_sgd = self._name in SGD
         self._errors = [_UNKNOWN] * len(layout.places)
@@ -112,6 +113,8 @@ class UpdateTracker:
         """Say what keeps any step of a tensor from being taken apart."""
         if place.tensor.role == "buffer":
             return "running statistics are not moved by the optimizer"
+        if not self._follows_gradient:
+            return "the updates of this run follow no gradient of the loss"
         if not self._name or not after.hyperparameters:
             return "the run has no hyper-parameters"
         if self._name not in (*SGD, *ADAM):

@@ -42,6 +42,9 @@ class RecorderOptions:
         Most points that wait for the encoder; these and the one that it encodes are copies of the model in memory.
     segment_length : int
         Points from one keyframe to the next.
+    follows_gradient : bool
+        False for a training whose updates are no gradient of a loss, such as direct feedback alignment: its LCA needs
+        only the path and is as valid as any, but the parts of its updates then count as not available.
     """
 
     name: str = ""
@@ -50,6 +53,7 @@ class RecorderOptions:
     on_error: str = "warn"
     queue_points: int = 2
     segment_length: int = 256
+    follows_gradient: bool = True
 
     def check(self) -> None:
         """Raise ArgumentError for options that cannot be used."""
@@ -73,7 +77,7 @@ def make_manifest(
         name=str(options.name),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         tensors=describe_tensors(model),
-        optimizer=describe_optimizer(optimizer, model),
+        optimizer=describe_optimizer(optimizer, model, options.follows_gradient),
         problem=problem,
         seeds={str(name): whole(f"seed {name!r}", seed) for name, seed in given.items()},
         versions={name: version(name) for name in ("lca-analysis", "torch", "numpy")},

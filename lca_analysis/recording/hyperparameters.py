@@ -60,14 +60,20 @@ class Memberships:
         return self._views.get(parameter.untyped_storage().data_ptr(), [])
 
 
-def describe_optimizer(optimizer: torch.optim.Optimizer | None, model: nn.Module) -> OptimizerInfo:
+def describe_optimizer(
+    optimizer: torch.optim.Optimizer | None, model: nn.Module, follows_gradient: bool = True
+) -> OptimizerInfo:
     """Describe an optimizer: its class, its hyper-parameters, and the tensors of each group."""
     if optimizer is None:
-        return OptimizerInfo()
+        return OptimizerInfo(follows_gradient=follows_gradient)
     memberships = Memberships(model)
     members = [memberships.of(group) for group in optimizer.param_groups]
     return OptimizerInfo(
-        type(optimizer).__name__, as_numbers(hyperparameters(optimizer)), members, fresh=not optimizer.state
+        type(optimizer).__name__,
+        as_numbers(hyperparameters(optimizer)),
+        members,
+        fresh=not optimizer.state,
+        follows_gradient=follows_gradient,
     )
 
 

@@ -71,6 +71,7 @@ def check_description(path: str, then: Manifest, now: Manifest) -> None:
     differences = [
         *_tensor_differences(then.tensors, now.tensors),
         _difference("the optimizer", then.optimizer.name or "none", now.optimizer.name or "none"),
+        _difference("follows_gradient of its updates", then.optimizer.follows_gradient, now.optimizer.follows_gradient),
         *_policy_differences(then.recording, now.recording),
         _difference("the problem", then.problem, now.problem) if now.problem is not None else "",
     ]

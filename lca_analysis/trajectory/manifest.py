@@ -90,12 +90,15 @@ class OptimizerInfo(msgspec.Struct, frozen=True):
         Tensors of each group.
     fresh : bool
         Whether it had no state yet: its momentum is zero in the first step.
+    follows_gradient : bool
+        Whether what it is given is a gradient of the training loss; direct feedback alignment, for one, gives others.
     """
 
     name: str = ""
     groups: list[dict[str, Any]] = []
     members: list[list[str]] = []
     fresh: bool = False
+    follows_gradient: bool = True
 
 
 class RecordingPolicy(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from torch import nn
 
 import lca_analysis as lca
 from lca_analysis.problems import Problem
-from lca_analysis.recording import Recorder
+from lca_analysis.recording import Recorder, RecorderOptions
 
 PARTS = ["lca_momentum", "lca_decay", "lca_gradient"]
 CROSS_ENTROPY = nn.CrossEntropyLoss(reduction="none")
@@ -232,6 +232,11 @@ def test_gaps_between_recorded_points(small, tmp_path):
 OTHERS = {
     "every second step": (CASES["momentum"][0], {"every": 2}, "2 training iterations lie between"),
     "another optimizer": (one_group(torch.optim.RMSprop, lr=0.01), {}, "RMSprop is not an optimizer that can"),
+    "no gradient": (
+        CASES["momentum"][0],
+        {"options": RecorderOptions(follows_gradient=False)},
+        "not available: the updates of this run follow no gradient of the loss",
+    ),
     "coupled decay in Adam": (one_group(torch.optim.Adam, lr=0.01, weight_decay=0.1), {}, "divides weight decay and"),
 }
 
