@@ -23,6 +23,7 @@ LAST = {
     "compiled": 5,
     "lightning": 8,
     "hugging_face": 8,
+    "feedback": 20,
     "windows": 100,
     "resumed": 100,
     "options": 0,
