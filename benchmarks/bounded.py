@@ -26,8 +26,7 @@ from codec_targets import Verdict
 
 import lca_analysis as lca
 from lca_analysis.problems import TrainingSettings
-from lca_analysis.problems.settings import make_optimizer
-from lca_analysis.problems.training import steps
+from lca_analysis.problems.loop import TrainingLoop
 from lca_analysis.recording import RecorderOptions
 
 FRACTION = 1 / 16
@@ -54,16 +53,16 @@ def record(name: str, iterations: int, folder: Path) -> dict[str, Path]:
     """Train on all images once, with a Recorder of each kind attached; gives the run folders."""
     settings = TrainingSettings(iterations=iterations, learning_rate=0.05, momentum=0.9)
     problem = lca.build_problem(name)
-    optimizer = make_optimizer(settings, problem.model)
+    loop = TrainingLoop(problem, settings)
     folders = {"lossless": folder / "lossless", "bounded": folder / "bounded"}
     with contextlib.ExitStack() as stack:
         for kind, fraction in (("lossless", 0.0), ("bounded", FRACTION)):
             options = RecorderOptions(on_error="raise")
             stack.enter_context(
-                lca.Recorder(folders[kind], problem.model, optimizer, error_fraction=fraction, options=options)
+                lca.Recorder(folders[kind], problem.model, loop.optimizer, error_fraction=fraction, options=options)
             )
         torch.manual_seed(settings.seed)
-        for _ in steps(problem, optimizer, settings):
+        for _ in loop.steps():
             pass
     return folders
 

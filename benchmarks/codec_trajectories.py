@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 import lca_analysis as lca
 from lca_analysis.problems import Problem, TrainingSettings
+from lca_analysis.problems.loop import TrainingLoop
 from lca_analysis.problems.models import ResNet20, initialize
-from lca_analysis.problems.settings import make_optimizer
-from lca_analysis.problems.training import steps
 from lca_analysis.recording import RecorderOptions
 from lca_analysis.recording.tensors import recorded_tensors
 from lca_analysis.trajectory import PRESETS
@@ -68,7 +67,7 @@ class Recorded:
 def record(trajectory: Trajectory, folder: Path) -> Recorded:
     """Train once, with one Recorder per preset attached."""
     problem = build(trajectory.problem)
-    optimizer = make_optimizer(trajectory.settings, problem.model)
+    loop = TrainingLoop(problem, trajectory.settings)
     folders = {preset: folder / preset for preset in PRESETS}
     points: list[Weights] = []
     with contextlib.ExitStack() as stack:
@@ -77,14 +76,14 @@ def record(trajectory: Trajectory, folder: Path) -> Recorded:
                 lca.Recorder(
                     path,
                     problem.model,
-                    optimizer,
+                    loop.optimizer,
                     preset=preset,
                     windows=[(trajectory.first, trajectory.last)],
                     options=RecorderOptions(on_error="raise"),
                 )
             )
         torch.manual_seed(trajectory.settings.seed)
-        for iteration in iterations(problem, optimizer, trajectory.settings):
+        for iteration in iterations(loop):
             if iteration >= trajectory.first:
                 points.append(copies(problem))
     names = [name for name, _ in problem.model.named_parameters()]
@@ -92,11 +91,11 @@ def record(trajectory: Trajectory, folder: Path) -> Recorded:
     return Recorded(folders, points, flat)
 
 
-def iterations(problem: Problem, optimizer: torch.optim.Optimizer, settings: TrainingSettings) -> Iterator[int]:
+def iterations(loop: TrainingLoop) -> Iterator[int]:
     """Train; gives the number of steps made, from 0 on."""
     yield 0
-    for iteration, _ in enumerate(steps(problem, optimizer, settings), start=1):
-        yield iteration
+    for _ in loop.steps():
+        yield loop.iteration
 
 
 def copies(problem: Problem) -> Weights:

@@ -5,7 +5,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 
-def track(total: int, label: str, unit: str = "it", progress: bool | None = None) -> "tqdm[Any]":
+def track(total: int, label: str, unit: str = "it", progress: bool | None = None, done: int = 0) -> "tqdm[Any]":
     """Open a progress bar with an estimate of the time left.
 
     Parameters
@@ -18,10 +18,12 @@ def track(total: int, label: str, unit: str = "it", progress: bool | None = None
         Name of one unit of work.
     progress : bool, optional
         True shows the bar, False hides it, None shows it on a terminal only.
+    done : int
+        Units that were done before; the estimate does not count them.
 
     Returns
     -------
     tqdm
         A context manager with ``update(n)``.
     """
-    return tqdm(total=total, desc=label, unit=unit, disable=None if progress is None else not progress)
+    return tqdm(total=total, initial=done, desc=label, unit=unit, disable=None if progress is None else not progress)

@@ -38,6 +38,7 @@ INTERRUPTED = 130
 @click.option("--data", help="Folder of the full MNIST or of CIFAR-10.")
 @click.option("--arg", "pairs", multiple=True, metavar="NAME=VALUE", help="An argument of the problem, as seed=1.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier run in this folder.")
+@click.option("--resume", is_flag=True, help="Go on with a stopped training; what is complete stays as it is.")
 @json_option
 @quiet_option
 def train(
@@ -46,6 +47,7 @@ def train(
     data: str | None,
     pairs: tuple[str, ...],
     overwrite: bool,
+    resume: bool,
     as_json: bool,
     quiet: bool,
     seeds: str | None,
@@ -66,6 +68,7 @@ def train(
       lca train mnist_fc runs/first
       lca train digits_mlp runs/adam --optimizer adam --lr 0.001 --iterations 200
       lca train digits_mlp runs/plain --seeds 0-9
+      lca train digits_mlp runs/plain --seeds 0-9 --resume    (after an interruption, or for more seeds)
       lca train digits_mlp runs/frozen --seeds 0-9 --freeze fc3 --layer-momentum fc2=0
       lca train cifar_resnet20 runs/resnet --data cifar-10-batches-bin --arg train=5000
     """
@@ -81,12 +84,9 @@ def train(
         own = arguments if seeds is None else _with_seed(problem, arguments, repeat.seed)
         name = "" if seeds is None else f"{Path(run).name}-seed-{repeat.seed}"
         try:
-            recorded = _train(problem, own, place, repeat, (overwrite, progress_from(quiet), group, name))
+            recorded = _train(problem, own, place, repeat, (overwrite, progress_from(quiet), group, name, resume))
         except KeyboardInterrupt:
-            click.echo(
-                f"interrupted: {place} holds every iteration up to here; training can only begin anew (--overwrite)",
-                err=True,
-            )
+            click.echo(f"interrupted: {place} holds every iteration up to here; --resume goes on with it", err=True)
             return INTERRUPTED
         _tell(recorded, place, as_json)
     return 0
@@ -97,7 +97,7 @@ def _train(
     arguments: dict[str, Any],
     place: str,
     settings: "TrainingSettings",
-    how: tuple[bool, bool | None, str | None, str],
+    how: tuple[bool, bool | None, str | None, str, bool],
 ) -> "Run":
     """Build the problem anew and train it once."""
     from lca_analysis import build_problem

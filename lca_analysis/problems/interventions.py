@@ -104,6 +104,17 @@ class LateGradients:
             waiting.append(fresh)
             parameter.grad = waiting.popleft()
 
+    @property
+    def waiting(self) -> list[list[torch.Tensor]]:
+        """The gradients of each parameter that have not had their turn, the oldest first."""
+        return [list(one) for one in self._waiting]
+
+    @waiting.setter
+    def waiting(self, gradients: list[list[torch.Tensor]]) -> None:
+        for one, kept in zip(self._waiting, gradients, strict=True):
+            one.clear()
+            one.extend(kept)
+
 
 class Interventions:
     """Applies interventions between a minibatch's gradient and the optimizer's step.
@@ -122,10 +133,11 @@ class Interventions:
         self, model: nn.Module, optimizer: torch.optim.Optimizer, interventions: tuple[Intervention, ...]
     ) -> None:
         found = parameters_of(model, interventions)
-        groups = optimizer.param_groups[len(optimizer.param_groups) - len(interventions) :]
+        first_group = len(optimizer.param_groups) - len(interventions)
+        self._optimizer = optimizer  # its groups are looked up each time: loading a state makes them anew
         self._frozen = [
             (one.freeze_from, group)
-            for one, group in zip(interventions, groups, strict=True)
+            for group, one in enumerate(interventions, first_group)
             if one.freeze_from is not None
         ]
         self._late = [
@@ -140,4 +152,13 @@ class Interventions:
             late.exchange()
         for first, group in self._frozen:
             if iteration >= first:
-                group["lr"] = 0.0
+                self._optimizer.param_groups[group]["lr"] = 0.0
+
+    def late_gradients(self) -> list[list[list[torch.Tensor]]]:
+        """Give the gradients that wait, for each layer with a delay."""
+        return [late.waiting for late in self._late]
+
+    def restore_late_gradients(self, gradients: list[list[list[torch.Tensor]]]) -> None:
+        """Put back what `late_gradients` gave."""
+        for late, waiting in zip(self._late, gradients, strict=True):
+            late.waiting = waiting

@@ -1,18 +1,16 @@
-"""The training loop of the built-in problems, recorded through the public Recorder."""
+"""Training a problem, recorded through the public Recorder; a training that was stopped goes on."""
 
-import math
 import os
-from collections.abc import Iterator
 
 import torch
 
-from lca_analysis.errors import ArgumentError, NumericalError
 from lca_analysis.problems.build import PROBLEMS
-from lca_analysis.problems.interventions import Interventions
+from lca_analysis.problems.checkpoint import Checkpoints, check_same, load_checkpoint
+from lca_analysis.problems.loop import TrainingLoop
 from lca_analysis.problems.problem import Problem
-from lca_analysis.problems.settings import TrainingSettings, make_optimizer, make_schedule
+from lca_analysis.problems.settings import TrainingSettings
 from lca_analysis.progress import track
-from lca_analysis.recording import Recorder, RecorderOptions
+from lca_analysis.recording import Recorder, RecorderOptions, holds_run
 from lca_analysis.trajectory import Run, open_run
 
 
@@ -24,6 +22,7 @@ def train(
     progress: bool | None = None,
     group: str | None = None,
     name: str = "",
+    resume: bool = False,
 ) -> Run:
     """Train a problem's model on its "train" split and record every iteration.
 
@@ -48,6 +47,10 @@ def train(
         arguments and the settings, without the seeds.
     name : str
         Name of the run; by default that of its folder. Runs of one store need names of their own.
+    resume : bool
+        Go on with the run in this folder, from the last checkpoint beside it: at most the last ten seconds are
+        repeated, and the weights become, to the bit, those of a training that was never stopped. A complete run is left
+        as it is. Where there is no run, a new one starts.
 
     Returns
     -------
@@ -58,6 +61,10 @@ def train(
     ------
     ArgumentError
         The folder is in use, the split is smaller than a minibatch, or an intervention is about no layer.
+    MismatchError
+        The run to go on with is of another problem, or was trained with other settings.
+    CorruptError
+        The checkpoint beside the run to go on with cannot be read.
     NotFoundError
         The problem has no "train" split.
     OSError
@@ -66,18 +73,41 @@ def train(
         The minibatch loss is not finite; the run up to there stays readable.
     """
     chosen = settings or TrainingSettings()
-    _check_minibatch(len(problem.split("train")[0]), chosen.batch_size)  # before the folder is touched
-    optimizer = make_optimizer(chosen, problem.model)
+    loop = TrainingLoop(problem, chosen)  # checks them before the folder is touched
     tags = {"settings": chosen.to_json(), "group": group or group_of(problem, chosen)}
     options = RecorderOptions(name=name, seeds=_seeds(problem, chosen), tags=tags, on_error="raise")
-    recorder = Recorder(path, problem.model, optimizer, problem=problem, overwrite=overwrite, options=options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(chosen.seed)
-        with recorder, track(chosen.iterations, "train", "it", progress) as bar:
-            for loss in steps(problem, optimizer, chosen, recorder):
-                bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
-                bar.update()
+        if resume and holds_run(path):
+            run = open_run(path)
+            check_same(run, problem, tags["settings"])
+            if run.complete:
+                return run
+            if state := load_checkpoint(run):
+                loop.restore(state)
+        recorder = Recorder(
+            path,
+            problem.model,
+            loop.optimizer,
+            problem=problem,
+            overwrite=overwrite,
+            resume=resume,
+            iteration=loop.iteration,
+            options=options,
+        )
+        _record(loop, recorder, chosen.iterations, progress)
     return open_run(path)
+
+
+def _record(loop: TrainingLoop, recorder: Recorder, iterations: int, progress: bool | None) -> None:
+    """Make the steps that are left under a Recorder, with a checkpoint now and then."""
+    checkpoints = Checkpoints(recorder.path)
+    with recorder, track(iterations, "train", "it", progress, loop.iteration) as bar:
+        for loss in loop.steps(recorder):
+            bar.set_postfix(loss=f"{loss:.4f}", refresh=False)
+            bar.update()
+            checkpoints.save_if_due(loop, recorder)
+    checkpoints.remove()
 
 
 def _seeds(problem: Problem, settings: TrainingSettings) -> dict[str, int]:
@@ -111,48 +141,3 @@ def group_of(problem: Problem, settings: TrainingSettings) -> str:
     told = [f"{name} {value}" for name, value in sorted(arguments.items()) if name not in ("seed", "data")]
     target = type(problem.model).__name__ if reference is None else reference.target
     return "; ".join(filter(None, [target, *told, settings.configuration()]))
-
-
-def _check_minibatch(examples: int, batch_size: int) -> None:
-    """Raise ArgumentError when the split is smaller than a minibatch."""
-    if batch_size > examples:
-        raise ArgumentError(f"batch_size {batch_size} is more than the {examples} examples of the train split")
-
-
-def steps(
-    problem: Problem,
-    optimizer: torch.optim.Optimizer,
-    settings: TrainingSettings,
-    recorder: Recorder | None = None,
-) -> Iterator[float]:
-    """Train, one iteration at a time; gives the minibatch loss before each step."""
-    inputs, targets = problem.split("train")
-    schedule = make_schedule(settings, optimizer)
-    interventions = Interventions(problem.model, optimizer, settings.interventions)
-    problem.model.train()
-    batches = minibatches(len(inputs), settings.batch_size, settings.seed)
-    for iteration, batch in zip(range(settings.iterations), batches, strict=False):
-        optimizer.zero_grad()
-        loss = problem.loss(problem.model(inputs[batch]), targets[batch]).mean()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise NumericalError(
-                f"the minibatch loss is {value} at iteration {iteration}: training stopped (a smaller learning "
-                "rate may help); the run up to there is recorded"
-            )
-        torch.autograd.backward(loss)
-        if recorder is not None:
-            recorder.log(minibatch_loss=value)
-        interventions.apply(iteration)
-        optimizer.step()
-        schedule.step()
-        yield value
-
-
-def minibatches(examples: int, batch_size: int, seed: int) -> Iterator[torch.Tensor]:
-    """Draw minibatches without end: each epoch a fresh permutation, its last incomplete minibatch left out."""
-    _check_minibatch(examples, batch_size)
-    generator = torch.Generator().manual_seed(seed)
-    while True:
-        order = torch.randperm(examples, generator=generator)
-        yield from torch.split(order[: examples - examples % batch_size], batch_size)

@@ -123,6 +123,11 @@ class Recorder:
         """How many steps have been made, those before a resumed recording included."""
         return self._iteration
 
+    @property
+    def run_id(self) -> str:
+        """Of the run's manifest, once recording has started."""
+        return self._manifest.run_id
+
     def start(self) -> "Recorder":
         """Make or open the folder, record the weights as they are, and follow the optimizer; `with` calls it."""
         if self._recording:

@@ -75,3 +75,16 @@ def test_repeats_and_interventions_from_the_command_line(tmp_path, capsys):
         main([*command[:-1], "fc7", "--quiet", "--overwrite"])
     assert ended.value.code == 2
     assert "no layer 'fc7'" in capsys.readouterr().err
+
+
+def test_repeats_that_are_complete_are_left_alone_when_resuming(tmp_path, capsys):
+    command = ["train", "digits_mlp", str(tmp_path / "runs"), "--iterations", "2", "--quiet"]
+    assert main([*command, "--seeds", "0"]) == 0
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "runs").rglob("*")}
+    assert main([*command, "--seeds", "0-1", "--resume"]) == 0
+    after = {file: file.stat().st_mtime_ns for file in (tmp_path / "runs" / "seed-0").rglob("*")}
+    assert after.items() <= before.items()
+    assert open_run(tmp_path / "runs" / "seed-1").complete
+    capsys.readouterr()
+    assert main([*command, "--seeds", "0", "--resume", "--lr", "0.2"]) == 6
+    assert "cannot go on with another settings" in capsys.readouterr().err

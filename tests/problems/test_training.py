@@ -9,7 +9,7 @@ from torch import nn
 
 from lca_analysis.errors import ArgumentError, NotFoundError, NumericalError
 from lca_analysis.problems import OPTIMIZERS, PROBLEMS, Problem, TrainingSettings, build_problem, train
-from lca_analysis.problems.training import minibatches
+from lca_analysis.problems.loop import minibatches
 from lca_analysis.trajectory import open_run
 
 SMALL = {"mnist_fc": 40, "mnist_lenet": 12, "cifar_resnet20": 10, "cifar_allcnn": 6}
