@@ -70,10 +70,11 @@ def load_checkpoint(run: Run) -> dict[str, Any] | None:
 def check_same(run: Run, problem: Problem, settings: str) -> None:
     """Raise MismatchError unless a run is of this problem, trained with these settings, as the manifest holds them."""
     manifest = run.manifest
-    compared = (("settings", manifest.tags.get("settings"), settings), ("problem", manifest.problem, problem.reference))
+    settings_then = manifest.tags.get("settings")
+    compared = (("other settings", settings_then, settings), ("another problem", manifest.problem, problem.reference))
     for what, then, now in compared:
         if then != now:
             raise MismatchError(
-                f"{run.path} cannot go on with another {what} than it began with: {then or 'none is recorded'}, now "
+                f"{run.path} cannot go on with {what} than it began with: {then or 'none is recorded'}, now "
                 f"{now or 'none'}; give the same, or train to another folder"
             )

@@ -77,14 +77,19 @@ def test_repeats_and_interventions_from_the_command_line(tmp_path, capsys):
     assert "no layer 'fc7'" in capsys.readouterr().err
 
 
+def exit_code(*arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    return stopped.value.code
+
+
 def test_repeats_that_are_complete_are_left_alone_when_resuming(tmp_path, capsys):
     command = ["train", "digits_mlp", str(tmp_path / "runs"), "--iterations", "2", "--quiet"]
-    assert main([*command, "--seeds", "0"]) == 0
-    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "runs").rglob("*")}
-    assert main([*command, "--seeds", "0-1", "--resume"]) == 0
-    after = {file: file.stat().st_mtime_ns for file in (tmp_path / "runs" / "seed-0").rglob("*")}
-    assert after.items() <= before.items()
+    assert exit_code(*command, "--seeds", "0") == 0
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "runs" / "seed-0").rglob("*")}
+    assert exit_code(*command, "--seeds", "0-1", "--resume") == 0
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "runs" / "seed-0").rglob("*")} == before
     assert open_run(tmp_path / "runs" / "seed-1").complete
     capsys.readouterr()
-    assert main([*command, "--seeds", "0", "--resume", "--lr", "0.2"]) == 6
-    assert "cannot go on with another settings" in capsys.readouterr().err
+    assert exit_code(*command, "--seeds", "0", "--resume", "--lr", "0.2") == 6
+    assert "cannot go on with other settings" in capsys.readouterr().err

@@ -75,7 +75,7 @@ def test_other_settings_and_damaged_checkpoints_are_refused(tmp_path):
     settings = SETTINGS["adam and cosine"]
     with pytest.raises(Stop):
         train(problem(4), tmp_path / "run", settings)
-    with pytest.raises(MismatchError, match="another settings than it began with"):
+    with pytest.raises(MismatchError, match="other settings than it began with"):
         train(problem(), tmp_path / "run", SETTINGS["interventions"], resume=True)
     (tmp_path / "run" / "training.pt").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     with pytest.raises(CorruptError, match=r"training\.pt cannot be read .* remove it to train from the start"):
