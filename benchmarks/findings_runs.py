@@ -20,68 +20,100 @@ from lca_analysis.problems import Intervention, Problem, TrainingSettings
 from lca_analysis.problems.models import ResNet20, initialize
 
 HERE = f"{Path(__file__).resolve()}"
-PLAIN = "fc-plain"
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """A training that is repeated with several seeds (of the weights and of the minibatches)."""
+    """A training that is repeated with several seeds (of the weights and of the minibatches).
+
+    Options are those of the computation of each split; by default the adaptive rule.
+    """
 
     name: str
     problem: str
     settings: TrainingSettings
     seeds: int
-    rule: str = "paper"
     arguments: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def run(self, seed: int) -> str:
         """Name of a run."""
         return f"{self.name}-seed-{seed}"
 
 
-def resnet20_digits(seed: int = 0, train: int | None = None) -> Problem:
+def resnet20_digits(seed: int = 0, train: int | None = None, validation: int | None = None) -> Problem:
     """ResNet-20 with batch norm on scikit-learn's digits, 8×8 pixels, the one channel given three times."""
+    counts = {"train": train, "validation": validation}
     splits = {
-        name: (inputs.reshape(-1, 1, 8, 8).expand(-1, 3, -1, -1).contiguous()[:train], targets[:train])
+        name: (inputs.reshape(-1, 1, 8, 8).expand(-1, 3, -1, -1).contiguous()[: counts[name]], targets[: counts[name]])
         for name, (inputs, targets) in lca.build_problem("digits_mlp").splits.items()
     }
     return Problem(initialize(ResNet20(), seed), nn.CrossEntropyLoss(reduction="none"), splits, 500, classes=10)
 
 
-_FC = TrainingSettings(iterations=150, learning_rate=0.05, momentum=0.9)
+@dataclass(frozen=True)
+class Network:
+    """A network with its data and its plain training."""
+
+    name: str
+    problem: str
+    last: str
+    settings: TrainingSettings
+    arguments: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def variant(self, name: str, *interventions: Intervention, seeds: int = 8, **changes: Any) -> Configuration:
+        """Change something about the plain training."""
+        settings = replace(self.settings, interventions=interventions, **changes)
+        return Configuration(f"{self.name}-{name}", self.problem, settings, seeds, self.arguments, self.options)
+
+    def of_the_last(self) -> list[Configuration]:
+        """The plain training, and what is done to the last layer."""
+        slow = self.settings.learning_rate / 10
+        return [
+            self.variant("plain"),
+            self.variant("last-frozen", Intervention(self.last, freeze_from=0)),
+            self.variant("last-slow", Intervention(self.last, learning_rate=slow)),
+            self.variant("last-no-momentum", Intervention(self.last, momentum=0.0)),
+        ]
 
 
-def _fc(name: str, *interventions: Intervention, seeds: int = 8, **changes: Any) -> Configuration:
-    """Change something about the plain training of mnist_fc."""
-    settings = replace(_FC, interventions=interventions, **changes)
-    return Configuration(f"fc-{name}", "mnist_fc", settings, seeds, "trapezoid")
-
+FC = Network(
+    "fc",
+    "mnist_fc",
+    "fc3",
+    TrainingSettings(iterations=150, learning_rate=0.05, momentum=0.9),
+    options={"train": {"tolerance": 1e-4}, "validation": {"rule": "trapezoid"}},
+)
+LENET = Network(
+    "lenet",
+    "mnist_lenet",
+    "fc2",
+    TrainingSettings(iterations=100, batch_size=20, learning_rate=0.02),
+    arguments={"train": 200, "validation": 100},
+    options={"validation": {"rule": "trapezoid"}},
+)
+RESNET = Network(
+    "resnet",
+    f"{HERE}:resnet20_digits",
+    "fc",
+    TrainingSettings(iterations=110, batch_size=25, learning_rate=0.05),
+    arguments={"train": 400, "validation": 100},
+)
+NETWORKS = (FC, LENET, RESNET)
 
 CONFIGURATIONS = [
-    _fc("plain"),
-    _fc("last-frozen", Intervention("fc3", freeze_from=0)),
-    _fc("last-slow", Intervention("fc3", learning_rate=0.005)),
-    _fc("last-no-momentum", Intervention("fc3", momentum=0.0)),
-    _fc("momentum-0", seeds=3, momentum=0.0),
-    _fc("momentum-0.5", seeds=3, momentum=0.5),
-    _fc("first-frozen", Intervention("fc1", freeze_from=0), seeds=1),
-    _fc("batch-25", seeds=1, batch_size=25),
-    _fc("batch-1000", seeds=1, batch_size=1000),
-    _fc("batch-4000", seeds=1, batch_size=4000),
-    Configuration(
-        "lenet-plain",
-        "mnist_lenet",
-        TrainingSettings(iterations=80, batch_size=50, learning_rate=0.02),
-        1,
-        arguments={"train": 1000, "validation": 100},
-    ),
-    Configuration(
-        "resnet-plain",
-        f"{HERE}:resnet20_digits",
-        TrainingSettings(iterations=80, batch_size=50, learning_rate=0.05),
-        1,
-        arguments={"train": 1000},
-    ),
+    *FC.of_the_last(),
+    FC.variant("first-frozen", Intervention("fc1", freeze_from=0)),
+    FC.variant("momentum-0", momentum=0.0),
+    FC.variant("momentum-0.5", momentum=0.5),
+    *(FC.variant(f"batch-{size}", seeds=3, batch_size=size) for size in (10, 25, 50, 1000, 4000)),
+    *LENET.of_the_last(),
+    LENET.variant("momentum-0", seeds=2, momentum=0.0),
+    LENET.variant("momentum-0.5", seeds=2, momentum=0.5),
+    *RESNET.of_the_last(),
+    RESNET.variant("momentum-0", seeds=2, momentum=0.0),
+    RESNET.variant("momentum-0.5", seeds=2, momentum=0.5),
 ]
 
 
@@ -94,8 +126,8 @@ def by_seed(wanted: list[str]) -> Iterator[tuple[Configuration, int]]:
                 yield one, seed
 
 
-def record(folder: Path, wanted: list[str]) -> None:
-    """Record and compute the runs that are missing."""
+def record(folder: Path, wanted: list[str], splits: tuple[str, ...] = ("train", "validation")) -> None:
+    """Record the runs that are missing, and compute the missing splits."""
     torch.set_num_threads(1)
     for one, seed in by_seed(wanted):
         path = folder / "runs" / one.run(seed)
@@ -103,10 +135,13 @@ def record(folder: Path, wanted: list[str]) -> None:
             shutil.rmtree(path, ignore_errors=True)
             problem = lca.build_problem(one.problem, seed=seed, **one.arguments)
             lca.train(problem, path, replace(one.settings, seed=seed), progress=False, group=one.name)
-        summary = lca.compute(path, folder / "store", rule=one.rule, workers=1, progress=False)
-        if summary.computed:
-            losses = ", ".join(f"{split.split} {split.loss_change:+.4f}" for split in summary.splits)
-            print(f"{one.run(seed)}: {losses}, {summary.seconds:.0f} s", flush=True)
+        for split in splits:
+            options = one.options.get(split, {})
+            done = lca.compute(path, folder / "store", None, split, workers=1, progress=False, **options)
+            if done.computed:
+                told = done.splits[0]
+                cost = f"{told.gradient_evaluations} gradients, {done.seconds:.0f} s"
+                print(f"{one.run(seed)} {split}: {told.loss_change:+.4f}, {cost}", flush=True)
 
 
 def _is_whole(path: Path) -> bool:
