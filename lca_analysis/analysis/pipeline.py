@@ -17,6 +17,7 @@ from lca_analysis.analysis import table_spans as spans
 from lca_analysis.analysis import table_synchronization as synchronization
 from lca_analysis.analysis.comparison import compare
 from lca_analysis.analysis.layer_series import LayerSeries, read_layer_series
+from lca_analysis.analysis.options import AnalysisOptions
 from lca_analysis.analysis.panel import Panel, read_panel
 from lca_analysis.analysis.rows import Row, to_frame
 from lca_analysis.errors import ArgumentError, NotFoundError
@@ -34,6 +35,7 @@ def analyze(
     split: str | None = None,
     seed: int = 0,
     progress: bool | None = None,
+    **options: int,
 ) -> None:
     """Run all analyses on the tables of a store, and write their results beside them.
 
@@ -49,6 +51,8 @@ def analyze(
         Seed of bootstraps, shifts and subsamples. The same tables and seed give the same results, to the byte.
     progress : bool, optional
         True shows a progress bar, False hides it, None shows it on a terminal only.
+    **options
+        peak_tolerance, spans, shortest_span: see `AnalysisOptions`.
 
     Raises
     ------
@@ -57,20 +61,27 @@ def analyze(
     CorruptError
         A table is damaged or incomplete; the message names it.
     ArgumentError
-        The seed is negative.
+        The seed or an option cannot be used.
     """
-    if seed < 0:
-        raise ArgumentError(f"seed is {seed}; use a whole number that is not negative")
+    settings = _settings(seed, options)
     opened = store if isinstance(store, Store) else open_store(store)
     chosen = _partitions(opened, run, split)
     with track(_STAGES * len(chosen), "analyze", "analysis", progress) as bar:
         for one_run, one_split in chosen:
-            for results in _stages(opened, one_run, one_split, seed):
+            for results in _stages(opened, one_run, one_split, settings):
                 for name, frame in results:
                     opened.write_part(name, _with_columns(name, frame), one_run, one_split)
                 bar.update()
     if run is None:
         compare(opened, split=split)
+
+
+def _settings(seed: int, options: dict[str, int]) -> AnalysisOptions:
+    """Put seed and options together."""
+    known = [name for name in AnalysisOptions.__dataclass_fields__ if name != "seed"]
+    if unknown := [name for name in options if name not in known]:
+        raise ArgumentError(f"analyze has no option {unknown[0]!r}; it has: {', '.join(known)}")
+    return AnalysisOptions(seed, **options)
 
 
 def _partitions(store: Store, run: str | None, split: str | None) -> list[tuple[str, str]]:
@@ -93,16 +104,17 @@ def _pairs(store: Store, table: str, run: str | None, split: str | None) -> set[
     return {pair for pair in found if run in (None, pair[0]) and split in (None, pair[1])}
 
 
-def _stages(store: Store, run: str, split: str, seed: int) -> Iterator[list[Result]]:
+def _stages(store: Store, run: str, split: str, options: AnalysisOptions) -> Iterator[list[Result]]:
     """Analyse one run and split, table by table."""
     series = read_layer_series(store, run, split)
     panel = read_panel(store, run, split, series.iterations)
+    seed = options.seed
     yield from (
         _helping(store, run, split, series, panel, seed),
-        _hurting(store, (run, split), series, seed),
+        _hurting(store, (run, split), series, options),
     )
     yield _oscillation(store, run, series, panel, seed)
-    peaks = [synchronization.class_peaks(series, label) for label in series.by_class]
+    peaks = [synchronization.class_peaks(series, label, options.peak_tolerance) for label in series.by_class]
     yield [
         (
             "results_synchronization",
@@ -125,9 +137,10 @@ def _helping(store: Store, run: str, split: str, series: LayerSeries, panel: Pan
     ]
 
 
-def _hurting(store: Store, partition: tuple[str, str], series: LayerSeries, seed: int) -> list[Result]:
+def _hurting(store: Store, partition: tuple[str, str], series: LayerSeries, options: AnalysisOptions) -> list[Result]:
     """Analyse hurting layers, parts of the update, spans of training, and units; and train against this split."""
-    rows = [*hurting.hurting_rows(series, seed), *parts.part_rows(series), *spans.span_rows(series)]
+    rows = [*hurting.hurting_rows(series, options.seed), *parts.part_rows(series)]
+    rows += spans.span_rows(series, options)
     rows += hurting.unit_rows(_optional(store, "units", *partition))
     run, split = partition
     if split != generalization.TRAIN and (run, generalization.TRAIN) in _pairs(store, "computations", run, None):

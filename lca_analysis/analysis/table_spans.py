@@ -10,13 +10,8 @@ from numpy.typing import NDArray
 from lca_analysis.analysis.inference import HAC_METHOD, hac_mean
 from lca_analysis.analysis.layer_series import LayerSeries
 from lca_analysis.analysis.multiplicity import HOLM
+from lca_analysis.analysis.options import AnalysisOptions
 from lca_analysis.analysis.rows import Row, adjusted, from_test
-
-MOST_SPANS = 10
-"""Equal spans that a run is divided into, if it is long enough."""
-
-SHORTEST_SPAN = 50
-"""Fewest recorded steps of a span."""
 
 LEVEL = 0.05
 
@@ -24,12 +19,12 @@ _METHOD = f"{HAC_METHOD}, summed over the span"
 _NULL = "mean loss change in the span = 0"
 
 
-def span_rows(series: LayerSeries) -> list[Row]:
+def span_rows(series: LayerSeries, options: AnalysisOptions) -> list[Row]:
     """Test in which spans of training layers hurt.
 
-    The run is divided beforehand into at most `MOST_SPANS` equal spans of at least `SHORTEST_SPAN` steps, so that no
-    span is chosen by what it holds. Null: a layer's mean loss change in a span is 0. Alternative: it is positive (the
-    layer hurts). Unit of replication: the iteration, of this one run. Assumptions and limits: those of `hac_mean`.
+    The run is divided beforehand into at most so many equal spans of at least so many steps as the options say, so that
+    no span is chosen by what it holds. Null: a layer's mean loss change in a span is 0. Alternative: it is positive
+    (the layer hurts). Unit of replication: the iteration, of this one run. Assumptions and limits: those of `hac_mean`.
     Holm over layers × spans. Neighbouring spans of a layer that hurt at `LEVEL` are joined to one
     ``hurting_span``, which holds as soon as all its members do: its corrected p-value is the largest of theirs.
 
@@ -37,13 +32,15 @@ def span_rows(series: LayerSeries) -> list[Row]:
     ----------
     series : LayerSeries
         The layers' loss change.
+    options : AnalysisOptions
+        Most spans, and the fewest steps of one.
 
     Returns
     -------
     list of Row
         Quantities ``span_lca``, one row a layer and span, and ``hurting_span``; none for runs too short to divide.
     """
-    edges = span_edges(len(series.iterations))
+    edges = span_edges(len(series.iterations), options)
     rows: list[Row] = []
     for start, stop in pairwise(edges):
         rows += _rows_of(series, "span_lca", start, stop)
@@ -51,9 +48,9 @@ def span_rows(series: LayerSeries) -> list[Row]:
     return [*tested, *_joined(series, tested, edges)]
 
 
-def span_edges(length: int) -> NDArray[np.int64]:
+def span_edges(length: int, options: AnalysisOptions) -> NDArray[np.int64]:
     """Divide steps into equal spans: the edges, none where fewer than two spans fit."""
-    spans = min(MOST_SPANS, length // SHORTEST_SPAN)
+    spans = min(options.spans, length // options.shortest_span)
     return np.linspace(0, length, spans + 1).astype(np.int64) if spans >= 2 else np.zeros(0, np.int64)
 
 

@@ -31,7 +31,6 @@ Whole = NDArray[np.int64]
 MIN_LENGTH = 3 * PEAKS
 """Fewest iterations on which the deepest minima are few enough to say something."""
 
-_SHARED = "layer pairs that share one of their deepest minima, summed over iterations"
 _TOO_FEW = "at least two layers with local minima are needed"
 _DRAWS_OF_CLASS = 199
 _TAIL = "Pearson type III tail fitted to the null's first three moments (approximation)"
@@ -53,6 +52,8 @@ class ClassPeaks:
         Peaks of each layer that has any, and those of its residual.
     uneven : str, optional
         Why shifts round the whole run are not valid.
+    tolerance : int
+        Recorded steps that two moments may lie apart and still be shared.
     """
 
     label: int
@@ -61,9 +62,10 @@ class ClassPeaks:
     raw: dict[str, Whole]
     residual: dict[str, Whole]
     uneven: str | None
+    tolerance: int = 0
 
 
-def class_peaks(series: LayerSeries, label: int) -> ClassPeaks:
+def class_peaks(series: LayerSeries, label: int, tolerance: int = 0) -> ClassPeaks:
     """Find the moments of learning of every layer, for one class."""
     values = series.by_class[label]
     kept = np.flatnonzero(np.isfinite(values).all(1))
@@ -73,7 +75,7 @@ def class_peaks(series: LayerSeries, label: int) -> ClassPeaks:
         peaks = {name: deepest_minima(column) for name, column in zip(series.layers, columns.T, strict=True)}
         found.append({name: places for name, places in peaks.items() if len(places)})
     uneven = why_uneven(inner) if len(kept) >= MIN_LENGTH else None
-    return ClassPeaks(label, kept, inner, found[0], found[1], uneven)
+    return ClassPeaks(label, kept, inner, found[0], found[1], uneven, tolerance)
 
 
 def synchronization_rows(found: list[ClassPeaks], seed: int) -> list[Row]:
@@ -128,7 +130,8 @@ def _one_test(
 ) -> tuple[Row, Row | None, Row | None]:
     """Run one test."""
     length, chosen = len(peaks.kept), peaks.residual if residual else peaks.raw
-    base = Row("shared_peaks", _SHARED, length, class_=peaks.label, null=null, alternative="greater")
+    base = Row("shared_peaks", "", length, class_=peaks.label, null=null, alternative="greater")
+    base = replace(base, method=f"layer pairs that share one of their deepest minima{_apart(peaks.tolerance)}, summed")
     if length < MIN_LENGTH:
         return replace(base, reason=f"at least {MIN_LENGTH} finite steps are needed; there are {length}"), None, None
     if len(chosen) < 2:
@@ -138,11 +141,12 @@ def _one_test(
     rng = generator(seed, "peaks", str(peaks.label), null)
     if residual:
         draws = RESIDUAL_MONTE_CARLO if peaks.label == EVERY_CLASS else _DRAWS_OF_CLASS
-        found = residual_coincidence_test(peaks.values, rng, shifts, draws)
+        found = residual_coincidence_test(peaks.values, rng, shifts, draws, peaks.tolerance)
     else:
-        found = coincidence_test(shared_scores(list(chosen.values()), length), rng, shifts)
+        found = coincidence_test(shared_scores(list(chosen.values()), length, peaks.tolerance), rng, shifts)
     how = f"all {found.draws} shifts" if found.exact else f"{found.draws} random shifts, (b + 1) / (B + 1)"
-    test = _interval(chosen, length)
+    how += _apart(peaks.tolerance)
+    test = _interval(chosen, length, peaks.tolerance)
     observed = from_test(replace(base, method=f"{how}; interval: {HAC_METHOD}"), test, 0, length)
     observed = replace(observed, n=length, statistic=float(found.observed), p=found.p, reason=None)
     expected = replace(base, quantity="expected_shared_peaks", method=f"mean and central 95 % of the null; {how}")
@@ -157,10 +161,26 @@ def _tail_row(base: Row, found: Coincidence) -> Row:
     return replace(row, statistic=float(found.observed))
 
 
-def _interval(peaks: dict[str, Whole], length: int) -> MeanTest:
+def _apart(tolerance: int) -> str:
+    """Say how far apart shared moments may lie, where they need not coincide."""
+    return f", moments at most {tolerance} recorded steps apart" if tolerance else ""
+
+
+def _interval(peaks: dict[str, Whole], length: int, tolerance: int) -> MeanTest:
     """Test the mean number of pairs by iteration, for its interval."""
-    layers = np.bincount(np.concatenate(list(peaks.values())), minlength=length)
-    return hac_mean(layers * (layers - 1) / 2)
+    present = [_present(places, length) for places in peaks.values()]
+    return hac_mean(np.sum([_together(a, b, tolerance) for a, b in combinations(present, 2)], axis=0))
+
+
+def _present(places: Whole, length: int) -> Reals:
+    """Mark the iterations of a layer's moments."""
+    return np.isin(np.arange(length), places).astype(np.float64)
+
+
+def _together(first: Reals, second: Reals, tolerance: int) -> Reals:
+    """Count, at each moment of a layer, those of another at most so many steps apart on the ring."""
+    reach = min(tolerance, (len(first) - 1) // 2)
+    return first * np.sum([np.roll(second, offset) for offset in range(-reach, reach + 1)], axis=0)
 
 
 def _pair_rows(peaks: ClassPeaks) -> list[Row]:
@@ -169,13 +189,14 @@ def _pair_rows(peaks: ClassPeaks) -> list[Row]:
     if len(names) < 2 or length < MIN_LENGTH:
         return []
     shifts, near = _pair_shifts(peaks)
-    scores = shared_scores([peaks.raw[name] for name in names], length)
-    base = Row("shared_peaks", f"all {len(shifts)} shifts; interval: {HAC_METHOD}", length)
+    scores = shared_scores([peaks.raw[name] for name in names], length, peaks.tolerance)
+    how = f"all {len(shifts)} shifts{_apart(peaks.tolerance)}; interval: {HAC_METHOD}"
+    base = Row("shared_peaks", how, length)
     base = replace(base, null=f"independent layers, {near}", alternative="greater")
-    present = np.stack([np.isin(np.arange(length), peaks.raw[name]) for name in names], axis=1)
+    present = [_present(peaks.raw[name], length) for name in names]
     pairs = list(combinations(range(len(names)), 2))
-    first, second = np.array(pairs).T
-    intervals = hac_mean((present[:, first] & present[:, second]).astype(np.float64))
+    shared = [_together(present[a], present[b], peaks.tolerance) for a, b in pairs]
+    intervals = hac_mean(np.stack(shared, axis=1))
     rows = []
     for place, (p, count) in enumerate(zip(pair_p_values(scores, shifts), counts_of(scores[:, 0]), strict=True)):
         a, b = pairs[place]

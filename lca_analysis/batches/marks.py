@@ -129,7 +129,7 @@ def keys_of(run: Run, settings: RunSettings) -> tuple[str, dict[str, str]]:
     program = {"package": version("lca-analysis")}
     begun = _hash({**program, "run": run.manifest.run_id, **settings.of_compute()})
     compute = _hash({"settings": begun, "points": run.iterations.tolist()})
-    analyze = _hash({**program, "compute": compute, "seed": settings.seed})
+    analyze = _hash({**program, "compute": compute, **settings.of_analyze()})
     return begun, {COMPUTE: compute, ANALYZE: analyze, REPORT: _hash({**program, "analyze": analyze})}
 
 

@@ -71,7 +71,8 @@ def _compute(run: Run, settings: RunSettings, marks: Marks, workers: int) -> Sum
 
 def _analyze(run: Run, settings: RunSettings, marks: Marks, workers: int) -> None:
     """Analyze a run."""
-    analyze(marks.store, run=run.name, seed=settings.seed, progress=False)
+    options = settings.of_analyze()
+    analyze(marks.store, run.name, None, options.pop("seed"), False, **options)
 
 
 def _report(run: Run, settings: RunSettings, marks: Marks, workers: int) -> None:

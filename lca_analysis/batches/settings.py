@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from lca_analysis.allocation import ComputeOptions
+from lca_analysis.analysis import AnalysisOptions
 from lca_analysis.errors import ArgumentError
 
 
@@ -24,8 +25,8 @@ class RunSettings:
         Which splits; None takes all.
     check_data : bool
         Refuse data that are not those that the run was recorded with.
-    seed : int
-        Seed of the analyses.
+    seed, peak_tolerance, spans, shortest_span : int
+        Settings of the analyses, see `AnalysisOptions`.
     options : ComputeOptions
         What the tables depend on.
     """
@@ -35,18 +36,24 @@ class RunSettings:
     splits: tuple[str, ...] | None = None
     check_data: bool = True
     seed: int = 0
+    peak_tolerance: int = 0
+    spans: int = 10
+    shortest_span: int = 50
     options: ComputeOptions = field(default_factory=ComputeOptions)
 
     def __post_init__(self) -> None:
         """Check what does not depend on the run."""
         if self.arguments and self.problem is None:
             raise ArgumentError("arguments go with a problem; name it too")
-        if self.seed < 0:
-            raise ArgumentError(f"seed is {self.seed}; use a whole number that is not negative")
+        AnalysisOptions(**self.of_analyze())  # checks them
+
+    def of_analyze(self) -> dict[str, int]:
+        """Give all that the results of the analyses depend on."""
+        return {name: getattr(self, name) for name in AnalysisOptions.__dataclass_fields__}
 
     def of_compute(self) -> dict[str, Any]:
         """Give all that the tables of a computation depend on, as JSON values."""
-        own = {name: value for name, value in asdict(self).items() if name not in ("seed", "options")}
+        own = {name: value for name, value in asdict(self).items() if name not in (*self.of_analyze(), "options")}
         return {**own, **asdict(self.options)}
 
 

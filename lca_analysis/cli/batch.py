@@ -23,6 +23,9 @@ SOME_FAILED = 10
 @click.option("--max-pieces", type=int, help="Most pieces of an iteration (default: 32).")
 @click.option("--match", help="Pair tensors with the model's by name or order (default: name).")
 @click.option("--seed", type=int, help="Seed of the analyses (default: 0).")
+@click.option("--peak-tolerance", type=int, help="Recorded steps that shared moments may lie apart (default: 0).")
+@click.option("--spans", type=int, help="Most spans in which layers are tested for hurting (default: 10).")
+@click.option("--shortest-span", type=int, help="Fewest recorded steps of a span (default: 50).")
 @click.option("--other-data", is_flag=True, help="Compute although the data are not those recorded.")
 @click.option("--workers", default=0, show_default="one per core", help="Runs at a time; the results do not change.")
 @json_option

@@ -7,9 +7,10 @@ from statsmodels.stats.multitest import multipletests
 
 from lca_analysis.analysis.inference import hac_mean
 from lca_analysis.analysis.layer_series import PARTS, LayerSeries
+from lca_analysis.analysis.options import AnalysisOptions
 from lca_analysis.analysis.table_generalization import generalization_rows
 from lca_analysis.analysis.table_parts import part_rows
-from lca_analysis.analysis.table_spans import MOST_SPANS, span_edges, span_rows
+from lca_analysis.analysis.table_spans import span_edges, span_rows
 from lca_analysis.store import Store
 
 
@@ -24,9 +25,9 @@ def _series(lca: np.ndarray, names: tuple[str, ...] = ("a", "b"), first: int = 0
 def test_hurting_stretch_is_found_and_joined() -> None:
     lca = np.random.default_rng(0).standard_normal((1000, 2)) - 0.3
     lca[300:500, 1] += 1.0
-    rows = span_rows(_series(lca))
+    rows = span_rows(_series(lca), AnalysisOptions())
     spans = [row for row in rows if row.quantity == "span_lca"]
-    assert len(spans) == 2 * MOST_SPANS
+    assert len(spans) == 2 * 10
     np.testing.assert_allclose(sum(row.estimate for row in spans if row.layer == "b"), lca[:, 1].sum())
     np.testing.assert_allclose(
         [row.p_adjusted for row in spans], multipletests([row.p for row in spans], method="holm")[1]
@@ -40,18 +41,16 @@ def test_hurting_stretch_is_found_and_joined() -> None:
 
 def test_spans_keep_the_family_wise_error() -> None:
     rng = np.random.default_rng(1)
-    wrong = [
-        any(row.quantity == "hurting_span" for row in span_rows(_series(rng.standard_normal((500, 2)))))
-        for _ in range(150)
-    ]
+    found = [span_rows(_series(rng.standard_normal((500, 2))), AnalysisOptions()) for _ in range(150)]
+    wrong = [any(row.quantity == "hurting_span" for row in rows) for rows in found]
     assert np.mean(wrong) <= 0.07 + 3 * np.sqrt(0.05 * 0.95 / 150)
 
 
 @pytest.mark.parametrize(("length", "spans"), [(10, 0), (99, 0), (100, 2), (320, 6), (5000, 10)])
 def test_short_runs_have_fewer_spans(length: int, spans: int) -> None:
-    assert max(len(span_edges(length)) - 1, 0) == spans
+    assert max(len(span_edges(length, AnalysisOptions())) - 1, 0) == spans
     if length < 100:
-        assert span_rows(_series(np.zeros((length, 2)))) == []
+        assert span_rows(_series(np.zeros((length, 2))), AnalysisOptions()) == []
 
 
 def test_parts_of_the_update_sum_to_the_layers_loss_change(analysed: Store) -> None:

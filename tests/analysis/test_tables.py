@@ -214,7 +214,7 @@ def test_only_the_chosen_run_and_split_are_analysed(tmp_path: Path) -> None:
         analyze(store, run="missing", progress=False)
     with pytest.raises(NotFoundError, match="test"):
         analyze(store, split="test", progress=False)
-    with pytest.raises(ArgumentError, match="seed is -1"):
+    with pytest.raises(ArgumentError, match="seed must be a whole number"):
         analyze(store, seed=-1, progress=False)
 
 

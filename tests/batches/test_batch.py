@@ -118,6 +118,8 @@ def test_only_what_is_stale_is_done_again(runs_of, tmp_path):
     assert did(seed=1) == ("report",)
     next((tmp_path / "store" / "results_peaks").rglob("*.parquet")).unlink()
     assert did(seed=1) == ("analyze", "report")
+    assert did(seed=1, peak_tolerance=1, spans=4) == ("analyze", "report")
+    assert did(seed=1, peak_tolerance=1, spans=4) == ()
     assert did(seed=1, tolerance=1e-4) == ALL
     rule = lca.open_store(tmp_path / "store").table("computations", run="run00")["tolerance"]
     assert set(rule) == {1e-4}
