@@ -17,7 +17,7 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from findings_runs import CONFIGURATIONS, PLAIN, record
+from findings_runs import CONFIGURATIONS, record
 
 import lca_analysis as lca
 from lca_analysis.store import Store
@@ -25,6 +25,8 @@ from lca_analysis.store import Store
 PAGE = Path(__file__).parents[1] / "docs" / "findings.md"
 SINGLE = ("fc-plain", "fc-momentum-0.5", "fc-momentum-0", "lenet-plain", "resnet-plain")
 MEAN = "mean over runs, t"
+MOST = 5
+"""Layers of a network of which all are shown; of others the first and the last."""
 
 
 def analyse(store: Store) -> None:
@@ -33,7 +35,7 @@ def analyse(store: Store) -> None:
         run = f"{name}-seed-0"
         if run in store.runs() and store.has_part("computations", run, "train"):
             lca.analyze(store, run=run, split="train", progress=False)
-    lca.compare(store, PLAIN)
+    lca.compare(store)
 
 
 def helping(store: Store) -> list[list[str]]:
@@ -53,7 +55,7 @@ def hurting(store: Store) -> list[list[str]]:
     for group, own in rows.groupby("group", sort=False):
         places = _depths(store, f"{group}-seed-0")
         own = own.assign(depth=own["layer"].map(places.index)).sort_values("depth")
-        kept = own[(own["estimate"] > 0) | own["depth"].isin([0, len(places) - 1])] if len(own) > 5 else own
+        kept = own[(own["estimate"] > 0) | own["depth"].isin([0, len(places) - 1])] if len(own) > MOST else own
         for _, row in kept.iterrows():
             table.append([str(group), row["layer"], str(row["n"]), _estimate(row, 3), _p(row["p_adjusted"])])
     return table
@@ -67,7 +69,7 @@ def interventions(store: Store) -> list[list[str]]:
         for (group, layer), own in rows.groupby(["group", "layer"], dropna=False, sort=False):
             tests = {str(row["method"]): row for _, row in own.iterrows()}
             mean = tests.get(MEAN)
-            if mean is None or pd.isna(mean["p"]) or (quantity == "net_lca" and pd.isna(layer)):
+            if mean is None or pd.isna(mean["p"]) or (quantity == "net_lca" and not _is_shown(store, group, layer)):
                 continue
             ranks = next(row for name, row in tests.items() if "Wilcoxon" in name)
             what = f"last {split} loss" if quantity == "loss_last" else f"net LCA of {layer}"
@@ -82,7 +84,7 @@ def parts(store: Store) -> list[list[str]]:
     table = [["configuration", "layer", "runs", "momentum carried over", "fresh gradient"]]
     momentum, fresh = (_over_runs(store, f"net_lca_{part}") for part in ("momentum", "gradient"))
     for (_, first), (_, second) in zip(momentum.iterrows(), fresh.iterrows(), strict=True):
-        if "resnet" not in first["group"] or first["layer"] in ("conv1", "fc"):
+        if _is_shown(store, first["group"], first["layer"]):
             row = [first["group"], first["layer"], str(first["n"]), _estimate(first, 3), _estimate(second, 3)]
             table.append(row)
     return table
@@ -96,7 +98,7 @@ def lags(store: Store) -> list[list[str]]:
         delay = rows.loc[rows["quantity"] == "momentum_delay", "estimate"].iloc[0]
         momentum = store.table("runs", run=run)["momentum"].iloc[0]
         own = rows[(rows["quantity"] == "lag") & rows["layer"].notna()]
-        own = own if len(own) <= 5 else own[own["layer"].isin(["conv1", "fc"])]
+        own = own if len(own) <= MOST else own[own["layer"].isin(["conv1", "fc"])]
         mean = rows[rows["quantity"] == "mean_delay"].set_index("layer")
         for _, row in own.iterrows():
             late = _estimate(mean.loc[row["layer"]], 1)
@@ -143,6 +145,12 @@ def _analysed(store: Store, table: str) -> list[str]:
 def _depths(store: Store, run: str) -> list[str]:
     """List the layers of a run."""
     return list(store.table("layers_index", run=run)["layer"])
+
+
+def _is_shown(store: Store, group: str, layer: str | None) -> bool:
+    """Whether a layer is shown: every one of a small network, the first and the last of others."""
+    layers = _depths(store, f"{group}-seed-0")
+    return layer in (layers if len(layers) <= MOST else [layers[0], layers[-1]])
 
 
 def _estimate(row: pd.Series, digits: int) -> str:
