@@ -66,6 +66,7 @@ def interventions(store: Store) -> list[list[str]]:
     table = [["configuration", "pairs", "quantity", "plain", "changed", "difference", "p (t)", "p (signed ranks)"]]
     for split, quantity in (("train", "loss_last"), ("validation", "loss_last"), ("train", "net_lca")):
         rows = store.table("results_comparison", split=split, quantity=quantity)
+        rows = rows[~rows["group"].str.contains("batch")]  # other minibatches, so no pairs
         for (group, layer), own in rows.groupby(["group", "layer"], dropna=False, sort=False):
             tests = {str(row["method"]): row for _, row in own.iterrows()}
             mean = tests.get(MEAN)
