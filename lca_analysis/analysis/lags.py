@@ -16,6 +16,9 @@ MAX_LAG = 50
 MIN_LENGTH = 40
 """Fewest recorded steps that a lag is measured on."""
 
+DELAYS_IN_RUN = 50
+"""A mean delay has an interval where it fits so often into the run."""
+
 LAG_METHOD = "cross-correlation of −path gradient and step; block bootstrap over iterations, percentile interval"
 
 _REPEATS = 1999
@@ -171,11 +174,16 @@ def mean_delay(curve: LagCurve, resampled: Reals, confidence: float = 0.95, null
     Returns
     -------
     BootstrapMean
-        Σ ℓ c(ℓ) / Σ c(ℓ), in recorded steps; refused where Σ c(ℓ) is not clearly positive.
+        Σ ℓ c(ℓ) / Σ c(ℓ), in recorded steps; refused where Σ c(ℓ) is not clearly positive. Without interval and test
+        where the run is shorter than `DELAYS_IN_RUN` such delays: the estimate is then too large by up to a half, and
+        up to 17 % of the intervals would miss.
     """
     estimate, totals = _centre(curve.correlation, resampled, curve.lag, confidence), resampled.sum(1)
     if estimate is None:
         return BootstrapMean(np.nan, np.nan, np.nan, len(curve.products), _WEAK)
+    if len(curve.products) < DELAYS_IN_RUN * abs(estimate):
+        reason = f"{len(curve.products)} steps are fewer than {DELAYS_IN_RUN} such delays: the estimate is biased there"
+        return BootstrapMean(estimate, np.nan, np.nan, len(curve.products), reason)
     drawn = (resampled @ curve.lag)[totals > 0] / totals[totals > 0]
     return _interval(estimate, drawn, len(curve.products), confidence, null)
 

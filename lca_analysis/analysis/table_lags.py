@@ -54,7 +54,8 @@ def lag_rows(curves: dict[str, LagCurve | None], panel: Panel, momentum: float |
     Each estimate has a block-bootstrap interval, and differences are tested by the same resamples: null: no difference;
     two-sided; p is twice the share of resamples on the other side of 0, (b + 1) / (B + 1). Unit of replication: blocks
     of iterations of this one run, since the parameters of a layer depend on each other. Holm over layers, for each
-    quantity. Not valid below `MIN_LENGTH` steps (refused), nor where lags change over the run. ``lag`` is the lag of
+    quantity. Not valid below `MIN_LENGTH` steps (refused), for mean delays of which less than `DELAYS_IN_RUN` fit
+    into the run (no interval and no test), nor where lags change over the run. ``lag`` is the lag of
     the largest cross-correlation, a whole number of recorded steps: where it is clear-cut, its tests are conservative.
     ``mean_delay`` is the curve's centre, which is m / (1 − m) where Δ is −ḡ passed through momentum m alone.
 

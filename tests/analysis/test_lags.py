@@ -52,6 +52,17 @@ def test_mean_delay_is_that_of_momentum(momentum: float) -> None:
     assert lag_of_maximum(curve, _drawn(curve)).estimate == 0
 
 
+def test_mean_delay_of_a_short_run_has_no_interval() -> None:
+    gradient = np.random.default_rng(2).standard_normal((300, 100))
+    step = lfilter([1.0], [1.0, -0.9], -gradient, axis=0)
+    curve = lag_curve(step, gradient)
+    assert curve is not None
+    found = mean_delay(curve, _drawn(curve))
+    assert found.estimate > 6
+    assert np.isnan([found.low, found.high, found.p("two-sided")]).all()
+    assert "fewer than 50 such delays" in str(found.reason)
+
+
 def test_weak_maximum_has_a_wide_interval() -> None:
     rng = np.random.default_rng(3)
     curve = lag_curve(rng.standard_normal((300, 5)), rng.standard_normal((300, 5)))
