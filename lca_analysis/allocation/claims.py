@@ -135,7 +135,7 @@ def _drop_ends(store: Store, jobs: list[RangeJob]) -> None:
             if values == {"run": name, "split": split} and file.stem not in parts:
                 file.unlink()
     waiting = {job.accumulators_path(store) for job in jobs}
-    for file in store.work(name, split).glob("accumulators-*.npz"):
+    for file in store.work(name, split).glob("accumulators-*.sums"):
         if file not in waiting:
             file.unlink()
 

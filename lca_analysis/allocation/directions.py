@@ -9,15 +9,15 @@ import torch
 from numpy.typing import NDArray
 
 from lca_analysis.allocation.layout import Layout
-from lca_analysis.allocation.rows import Columns
 from lca_analysis.allocation.step import AllocatedStep
+from lca_analysis.allocation.stretches import slices
+from lca_analysis.allocation.tensor_sums import Columns
 from lca_analysis.errors import ArgumentError, CorruptError, FormatError, MismatchError, NotFoundError
 from lca_analysis.trajectory import to_numbers
 from lca_analysis.trajectory.importing import read_safetensors
 
 FLAT = "directions"
 REMAINDER = -1
-_SLAB = 2**18  # parameters that are taken at a time
 _TOLERANCE = 1e-4
 
 
@@ -71,7 +71,7 @@ class DirectionRows:
 
     def __call__(self, step: AllocatedStep, allocated: float) -> Columns:
         """Give rows of the `directions` table; `allocated` is the LCA of all parameters."""
-        moved, slope = (self._along(vector) for vector in (step.step, step.path_gradient))
+        moved, slope = self._along(step)
         lca = moved * slope
         return {
             "iteration": step.iteration,
@@ -86,13 +86,15 @@ class DirectionRows:
         numbers = dict.fromkeys(("step", "path_gradient", "lca"), np.nan)
         return {"iteration": iteration, "direction": self._numbers, **numbers}
 
-    def _along(self, vector: torch.Tensor) -> torch.Tensor:
-        """Give the components of a vector, summed in float64."""
-        total = torch.zeros(len(self._directions), dtype=torch.float64)
-        for start in range(0, len(vector), _SLAB):
-            slab = slice(start, start + _SLAB)
-            total += self._directions[:, slab].double() @ vector[slab].double()
-        return total
+    def _along(self, step: AllocatedStep) -> tuple[torch.Tensor, torch.Tensor]:
+        """Give the components of Δ and ḡ, summed in float64."""
+        moved, slope = torch.zeros(2, len(self._directions), dtype=torch.float64)
+        for slab in slices(0, self._directions.shape[1]):
+            basis = self._directions[:, slab].double()
+            _, step_slab, gradient_slab, _ = step.at(slab)
+            moved += basis @ torch.from_numpy(step_slab).double()
+            slope += basis @ torch.from_numpy(gradient_slab).double()
+        return moved, slope
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:

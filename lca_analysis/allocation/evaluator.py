@@ -125,15 +125,22 @@ class SplitLoss:
         float
             Mean over all examples, summed in float64.
         """
-        return self._evaluate(weights, None)
+        self._model.load(weights)
+        return self._evaluate(None)
 
-    def gradient(self, weights: torch.Tensor) -> tuple[float, torch.Tensor]:
+    def gradient(
+        self, weights: torch.Tensor, end: torch.Tensor | None = None, fraction: float = 0.0
+    ) -> tuple[float, torch.Tensor]:
         """Compute the mean loss and its gradient.
 
         Parameters
         ----------
         weights : Tensor[K]
             Where.
+        end : Tensor[K], optional
+            Rather at a fraction of the way from ``weights`` to here.
+        fraction : float
+            Of the way.
 
         Returns
         -------
@@ -146,7 +153,8 @@ class SplitLoss:
         self.evaluations += 1
         device = self._model.device
         rows = torch.zeros(1 + len(self.class_sizes), len(weights), dtype=self._model.dtype, device=device)
-        loss = self._evaluate(weights, rows)
+        self._model.load(weights, end, fraction)
+        loss = self._evaluate(rows)
         if not self.class_sizes:
             return loss, rows[0].cpu()
         torch.sum(rows[1:], 0, out=rows[0])
@@ -175,9 +183,8 @@ class SplitLoss:
                 found.append(torch.func.jvp(here, (point,), (tangent,))[1].detach())
         return torch.cat(found).cpu().double()
 
-    def _evaluate(self, weights: torch.Tensor, rows: torch.Tensor | None) -> float:
-        """Sum the losses over all chunks, and add their gradients to rows."""
-        self._model.weights.copy_(weights)
+    def _evaluate(self, rows: torch.Tensor | None) -> float:
+        """Sum the losses over all chunks at the model's weights, and add their gradients to rows."""
         totals = [0.0] * (1 + len(self.class_sizes))
         row = -1
         with torch.set_grad_enabled(rows is not None):
@@ -203,7 +210,7 @@ class SplitLoss:
         MismatchError
             The model or the loss fails, or the loss is not one value per example.
         """
-        self._model.weights.copy_(weights)
+        self._model.load(weights)
         with torch.no_grad():
             for chunk in (self._chunks[0], self._chunks[-1]):
                 self._values(chunk.inputs, chunk.targets)

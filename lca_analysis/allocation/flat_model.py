@@ -13,6 +13,7 @@ from lca_analysis.allocation.devices import CPU, usable_device
 from lca_analysis.allocation.layout import lay_out_parameters
 from lca_analysis.allocation.matching import match_parameters, match_statistics
 from lca_analysis.allocation.norms import set_norms
+from lca_analysis.allocation.stretches import slices
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 from lca_analysis.recording.tensors import unwrap
@@ -93,6 +94,22 @@ class FlatModel:
         for place in self.layout.places:
             flat[place.slice] = _numbers(place.tensor, recorded).reshape(-1)
         return torch.from_numpy(flat)
+
+    def load(self, start: torch.Tensor, end: torch.Tensor | None = None, fraction: float = 0.0) -> None:
+        """Take given weights, or those at a fraction of the way from one point to another.
+
+        Parameters
+        ----------
+        start, end : Tensor[K]
+            The points; without an end, the start itself is taken.
+        fraction : float
+            Of the way.
+        """
+        if end is None:
+            self.weights.copy_(start)
+            return
+        for place in slices(0, len(start)):
+            self.weights[place] = torch.add(start[place], end[place] - start[place], alpha=fraction)
 
     def check_buffers(self, recorded: Mapping[str, NDArray[Any]], iteration: int) -> None:
         """Raise MismatchError when a floating-point buffer has moved: the loss would not depend on θ alone."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lca_analysis.allocation.path import RecordedPath
-from lca_analysis.allocation.rows import ALL_CLASSES, Columns
+from lca_analysis.allocation.tensor_sums import ALL_CLASSES, Columns
 
 OK, TOLERANCE, NONFINITE, EMPTY = "ok", "tolerance", "nonfinite", "empty"
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import torch
 from torch import nn
 
+from lca_analysis.allocation.stretches import Stretch, cut
 from lca_analysis.allocation.unit_shapes import Units, find_units
 from lca_analysis.trajectory import TensorInfo
 
@@ -34,12 +34,6 @@ class Place:
         """Its stretch as a slice."""
         return slice(self.start, self.stop)
 
-    def add_unit_sums(self, values: torch.Tensor, total: torch.Tensor) -> None:
-        """Sum the tensor's part of a flat vector by unit, in float64, and add it to the layer's sums."""
-        if self.unit is not None:
-            sums = values[self.slice].view(self.unit.shape).sum((1, 3), dtype=torch.float64).reshape(-1)
-            total[self.unit.first : self.unit.first + len(sums)] += sums
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -61,6 +55,15 @@ class Layout:
     def layer_numbers(self) -> list[int]:
         """For each tensor, the place of its layer in `layers`."""
         return [self.layers.index(place.tensor.layer) for place in self.places]
+
+    @cached_property
+    def stretches(self) -> list[Stretch]:
+        """All parameters in stretches, tensor by tensor."""
+        return [
+            stretch
+            for number, place in enumerate(self.places)
+            for stretch in cut(number, place.start, place.tensor.size, place.unit)
+        ]
 
     def of_layer(self, layer: str) -> list[Place]:
         """List the tensors of a layer."""

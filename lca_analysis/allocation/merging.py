@@ -61,17 +61,19 @@ class RangeMerger:
             total.merge(self._load(job))
         job = self._jobs[0]
         with self._store.growing_part("parameters", job.name, job.split) as write:
-            for rows in total.parameter_pieces(self._layout):
+            for rows in total.parameter_pieces():
                 write(rows)
         self._store.write_part("histogram", _histogram(total, self._layout), job.name, job.split)
 
     def _total(self) -> Accumulators:
         """Give the sums over the ranges joined so far."""
-        return Accumulators.load(self._path(self._merged)) if self._merged else Accumulators.zeros(self._layout)
+        if not self._merged:
+            return Accumulators(self._layout, self._folder)
+        return Accumulators.load(self._path(self._merged), self._layout, self._folder)
 
     def _load(self, job: RangeJob) -> Accumulators:
         """Give the sums over one range."""
-        return Accumulators.load(job.accumulators_path(self._store))
+        return Accumulators.load(job.accumulators_path(self._store), self._layout, self._folder)
 
     def _drop(self) -> None:
         """Remove what the newest joined file contains."""
@@ -83,11 +85,11 @@ class RangeMerger:
 
     def _files(self) -> list[Path]:
         """List the files of joined sums: one, or after an interruption two."""
-        return list(self._folder.glob("merged-*.npz"))
+        return list(self._folder.glob("merged-*.sums"))
 
     def _path(self, count: int) -> Path:
         """Name the file of the joined sums of so many ranges."""
-        return self._folder / f"merged-{count:010d}.npz"
+        return self._folder / f"merged-{count:010d}.sums"
 
 
 def _histogram(total: Accumulators, layout: Layout) -> dict[str, Any]:

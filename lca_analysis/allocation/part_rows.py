@@ -1,13 +1,16 @@
 """The parts of the update in the `layers` table: what momentum, weight decay and the fresh gradient did to the loss."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from lca_analysis.allocation.layout import Place
 from lca_analysis.allocation.update_rules import Carry
+
+if TYPE_CHECKING:
+    from lca_analysis.allocation.step import StepStretch
 
 NO_PARTS: dict[str, Any] = {
     **dict.fromkeys(("lca_momentum", "lca_decay", "lca_gradient"), np.nan),
@@ -31,42 +34,48 @@ class Update:
     carries: list[Carry]
     buffer: torch.Tensor
 
+    def momentum(self, part: "StepStretch") -> float:
+        """Sum b ḡ over a stretch, where momentum moved it; 0 elsewhere."""
+        if not self.carries[part.stretch.number].momentum:
+            return 0.0
+        return _sum_of_products(self.buffer[part.stretch.place].numpy(), part.gradient)
+
+    def decay(self, part: "StepStretch") -> float:
+        """Sum θ ḡ over a stretch, where weight decay moved it; 0 elsewhere."""
+        return _sum_of_products(part.weights, part.gradient) if self.carries[part.stretch.number].decay else 0.0
+
     def parts(
-        self, number: int, place: Place, weights: torch.Tensor, gradient: torch.Tensor, lca: float
+        self, lca: NDArray[np.float64], momentum: NDArray[np.float64], decay: NDArray[np.float64]
     ) -> dict[str, Any]:
-        """Divide the LCA of one tensor; A = Δ ḡ is linear in Δ, and what is left is the fresh gradient's.
+        """Divide the LCA of each tensor; A = Δ ḡ is linear in Δ, and what is left is the fresh gradient's.
 
         Parameters
         ----------
-        number : int
-            Of the tensor.
-        place : Place
-            Its stretch of the flat vectors.
-        weights, gradient : Tensor[K]
-            θ at the step's start, and ḡ.
-        lca : float, loss units
-            Of the tensor.
+        lca : ndarray[tensors], loss units
+            What is divided.
+        momentum, decay : ndarray[tensors]
+            Sums of b ḡ and of θ ḡ.
 
         Returns
         -------
         dict
             Columns of the table.
         """
-        carry = self.carries[number]
-        momentum = _part(carry.momentum, self.buffer, gradient, place)
-        decay = _part(carry.decay, weights, gradient, place)
+        by_momentum = np.array([_scaled(c.momentum, total) for c, total in zip(self.carries, momentum, strict=True)])
+        by_decay = np.array([_scaled(c.decay, total) for c, total in zip(self.carries, decay, strict=True)])
         return {
-            "lca_momentum": momentum,
-            "lca_decay": decay,
-            "lca_gradient": lca - momentum - decay,
-            "parts_reason": carry.reason or None,
+            "lca_momentum": by_momentum,
+            "lca_decay": by_decay,
+            "lca_gradient": lca - by_momentum - by_decay,
+            "parts_reason": [carry.reason or None for carry in self.carries],
         }
 
 
-def _part(factor: float | None, moved: torch.Tensor, gradient: torch.Tensor, place: Place) -> float:
-    """Sum factor · moved · ḡ over a tensor, in float64; NaN without a factor."""
-    if factor is None:
-        return float("nan")
-    if not factor:
-        return 0.0
-    return factor * float((moved[place.slice] * gradient[place.slice]).sum(dtype=torch.float64))
+def _scaled(factor: float | None, total: float) -> float:
+    """Multiply; NaN without a factor, and no negative zero."""
+    return np.nan if factor is None else factor * total + 0.0
+
+
+def _sum_of_products(left: NDArray[Any], right: NDArray[Any]) -> float:
+    """Sum products of the working precision in float64."""
+    return float((left * right).sum(dtype=np.float64))

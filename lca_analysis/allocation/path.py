@@ -7,6 +7,7 @@ import torch
 
 from lca_analysis.allocation.evaluator import SplitLoss
 from lca_analysis.allocation.pieces import Changes
+from lca_analysis.allocation.stretches import slices
 
 
 class NotFiniteError(Exception):
@@ -60,13 +61,10 @@ class RecordedPath:
     ----------
     start, end : EndPoint
         The two points.
-    step : Tensor[K]
-        Δ.
     """
 
     def __init__(self, split_loss: SplitLoss, start: EndPoint, end: EndPoint) -> None:
         self.start, self.end = start, end
-        self.step = end.weights - start.weights
         self._split_loss = split_loss
         self._losses: dict[float, tuple[float, ...]] = {}
 
@@ -87,15 +85,15 @@ class RecordedPath:
         elif s == 1.0:
             gradient, loss = self.end.gradient, self.end.loss
         else:
-            loss, gradient = self._split_loss.gradient(torch.add(self.start.weights, self.step, alpha=s))
+            loss, gradient = self._split_loss.gradient(self.start.weights, self.end.weights, s)
             self._losses[s] = loss, *self._split_loss.shares
-        if not math.isfinite(loss) or not bool(torch.isfinite(gradient).all()):
+        if not math.isfinite(loss) or not _is_finite(gradient):
             raise NotFiniteError
         return gradient
 
     def allocated(self, path_gradient: torch.Tensor) -> float:
         """Σ_i Δ_i ḡ_i of the whole split, products in the working precision, the sum in float64."""
-        return float((self.step * whole(path_gradient)).sum(dtype=torch.float64))
+        return math.fsum(self.layer_allocated(whole(path_gradient))[0])
 
     def losses(self, s: float) -> tuple[float, ...]:
         """Give the loss at an end, or where the gradient was evaluated before, followed by what each class adds."""
@@ -103,15 +101,23 @@ class RecordedPath:
 
     def layer_allocated(self, value: torch.Tensor) -> Changes:
         """Σ_i Δ_i ḡ_i over each tensor, [1 + classes, tensors], products and sums as those of `allocated`."""
-        rows = value if value.dim() == 2 else value[None]
-        changes = np.empty((len(rows), len(self._split_loss.layout.places)))
-        for row, gradient in zip(changes, rows, strict=True):
-            product = self.step * gradient
-            for number, place in enumerate(self._split_loss.layout.places):
-                row[number] = product[place.slice].sum(dtype=torch.float64)
+        rows = (value if value.dim() == 2 else value[None]).numpy()
+        changes = np.zeros((len(rows), len(self._split_loss.layout.places)))
+        before, after = self.start.weights.numpy(), self.end.weights.numpy()
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is noticed by its sum
+            for stretch in self._split_loss.layout.stretches:
+                moved = after[stretch.place] - before[stretch.place]
+                for row, gradient in zip(changes, rows, strict=True):
+                    row[stretch.number] += (moved * gradient[stretch.place]).sum(dtype=np.float64)
         return changes
 
     def check_finite(self, path_gradient: torch.Tensor) -> None:
         """Raise NotFiniteError when the loss change, or what is allocated of it, is not finite."""
         if not math.isfinite(self.loss_change) or not math.isfinite(self.allocated(path_gradient)):
             raise NotFiniteError
+
+
+def _is_finite(gradients: torch.Tensor) -> bool:
+    """Whether all numbers of a gradient, or of a stack of them, are finite."""
+    flat = gradients.view(-1).numpy()
+    return all(bool(np.isfinite(flat[place]).all()) for place in slices(0, len(flat)))

@@ -17,7 +17,7 @@ from lca_analysis.allocation.options import ComputeOptions
 from lca_analysis.allocation.part_rows import Update
 from lca_analysis.allocation.path import EndPoint, RecordedPath
 from lca_analysis.allocation.reducers import RangeReducers
-from lca_analysis.allocation.rows import Columns
+from lca_analysis.allocation.tensor_sums import Columns
 from lca_analysis.allocation.updates import UpdateTracker
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem, build_problem
@@ -80,7 +80,7 @@ class RangeJob:
 
     def accumulators_path(self, store: Store) -> Path:
         """Where its sums over iterations wait to be merged."""
-        return store.work(self.name, self.split) / f"accumulators-{self.part}.npz"
+        return store.work(self.name, self.split) / f"accumulators-{self.part}.sums"
 
 
 def compute_range(job: RangeJob, problem: Problem | None = None, on_step: Callable[[], object] | None = None) -> None:
@@ -101,9 +101,10 @@ def compute_range(job: RangeJob, problem: Problem | None = None, on_step: Callab
         model = FlatModel(built, run, job.options.match, job.options.device)
         split_loss = SplitLoss(built, job.split, model, job.options.classes)
         with _elements(job, store) as keep_elements:
-            reducers = RangeReducers(model, split_loss, job.options, keep_elements)
+            reducers = RangeReducers(model, split_loss, job.options, store.work(job.name, job.split), keep_elements)
             for path, iteration, iteration_next, update in _paths(run, model, split_loss, job):
                 reducers.take(path, iteration, iteration_next, update, is_first=iteration == run.iterations[0])
+                del path, update  # while the next point is decoded, no vectors are kept that it does not need
                 if on_step is not None:
                     on_step()
         parts = reducers.parts()
@@ -139,17 +140,19 @@ def _paths(
     first = _start_of_walk(run, job.first, tracker)
     start, before = None, None
     for point in run.walk(first, job.last, model.names):
-        end = EndPoint(split_loss, model.flatten(point.weights))
-        after = replace(point, weights={})
-        if start is not None and before is not None:
-            path = RecordedPath(split_loss, start, end)
-            if before.iteration >= job.first:
-                carries = tracker.take(start.weights, path.step, before, after)
-                yield path, before.iteration, after.iteration, Update(carries, tracker.buffer)
-            tracker.follow(start.weights, path.step, before, after)
+        end, after = EndPoint(split_loss, model.flatten(point.weights)), replace(point, weights={})
         if point.iteration >= job.first:
             model.check_buffers(point.weights, point.iteration)
+        point.weights.clear()  # whoever hands points on still holds this one while the step is allocated
+        if start is not None and before is not None:
+            if before.iteration >= job.first:
+                carries = tracker.take(start.weights, end.weights, before, after)
+                path = RecordedPath(split_loss, start, end)
+                yield path, before.iteration, after.iteration, Update(carries, tracker.buffer)
+                del path
+            tracker.follow(start.weights, end.weights, before, after)
         start, before = end, after
+        del end
 
 
 def _start_of_walk(run: Run, first: int, tracker: UpdateTracker) -> int:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,17 +16,14 @@ from lca_analysis.allocation.options import ComputeOptions
 from lca_analysis.allocation.part_rows import Update
 from lca_analysis.allocation.path import NotFiniteError, RecordedPath
 from lca_analysis.allocation.rows import (
-    ALL_CLASSES,
-    Columns,
     SeriesRows,
-    UnitRows,
+    UnitSums,
     element_rows,
     join,
-    null_tensor_rows,
-    tensor_rows,
 )
 from lca_analysis.allocation.scheme import PathIntegral
 from lca_analysis.allocation.step import AllocatedStep
+from lca_analysis.allocation.tensor_sums import ALL_CLASSES, Columns, TensorSums, null_tensor_rows
 
 
 class RangeReducers:
@@ -39,6 +37,8 @@ class RangeReducers:
         The loss; it says whether classes are told apart.
     options : ComputeOptions
         How to compute.
+    folder : Path
+        Where sums by parameter are kept when they are many.
     keep_elements : callable, optional
         Takes the rows of the `elements` table, step by step: they are too many to wait for the end of the range.
 
@@ -53,17 +53,18 @@ class RangeReducers:
         model: FlatModel,
         split_loss: SplitLoss,
         options: ComputeOptions,
+        folder: Path,
         keep_elements: Callable[[Columns], None] | None = None,
     ) -> None:
         self._split_loss = split_loss
         self._layout = model.layout
         self._tolerance = options.largest_residual
         self._scheme = options.make_scheme()
-        self._units = UnitRows(self._layout)
+        self._units = UnitSums(self._layout)
         self._series = SeriesRows(self._layout, options.sample_seed)
         self._directions = _directions(model, options)
         self._keep_elements = keep_elements
-        self.accumulators = Accumulators.zeros(self._layout)
+        self.accumulators = Accumulators(self._layout, folder)
         self._parts: dict[str, list[Columns]] = {}
 
     def take(self, path: RecordedPath, iteration: int, iteration_next: int, update: Update, is_first: bool) -> None:
@@ -99,10 +100,9 @@ class RangeReducers:
         self, path: RecordedPath, integral: PathIntegral, update: Update, iteration: int, iteration_next: int
     ) -> list[Allocated]:
         """Reduce an allocated step; gives what the whole and each class was allocated."""
-        ends, weights, found = (iteration, iteration_next), path.start.weights, []
+        ends, weights, found = (iteration, iteration_next), (path.start.weights, path.end.weights), []
         for view, (gradient, errors) in enumerate(zip(_stacked(integral.path_gradient), integral.errors, strict=True)):
-            lca = path.step * gradient
-            step = AllocatedStep(*ends, weights, path.step, gradient, lca, errors, update)
+            step = AllocatedStep(*ends, *weights, gradient, errors, update)
             found.append(self._take_view(step, view - 1))
         return found
 
@@ -111,27 +111,33 @@ class RangeReducers:
         if label != ALL_CLASSES and not self._split_loss.class_sizes[label]:
             self._keep("layers", null_tensor_rows(self._layout, step.iteration, label))
             return Allocated(np.nan, np.nan)
-        rows = tensor_rows(self._layout, step, label)
+        sums = TensorSums(self._layout)
+        for part in step.stretches(self._layout):
+            sums.add(part, step.update)
+            if label == ALL_CLASSES:
+                self._units.add(part)
+                self.accumulators.add(part)
+        rows = sums.rows(step, label)
         self._keep("layers", rows)
+        allocated = Allocated(math.fsum(rows["lca"]), math.fsum(step.errors))
         if label == ALL_CLASSES:
-            self._take_whole(step, math.fsum(rows["lca"]))
-        return Allocated(math.fsum(rows["lca"]), math.fsum(step.errors))
+            self._take_whole(step, allocated.lca)
+        return allocated
 
     def _take_whole(self, step: AllocatedStep, allocated: float) -> None:
-        """Keep what is kept of all classes together only."""
-        self._keep("units", self._units(step.iteration, step.lca))
+        """Keep the rows that are of all classes together only."""
+        self._keep("units", self._units.rows(step.iteration))
         self._keep("series", self._series(step))
         if self._directions is not None:
             self._keep("directions", self._directions(step, allocated))
         if self._keep_elements is not None:
-            self._keep_elements(element_rows(self._layout, step.iteration, step.lca))
-        self.accumulators.add(step, self._layout)
+            self._keep_elements(element_rows(self._layout, step.iteration, step))
 
     def _take_nonfinite(self, iteration: int) -> None:
         """Keep null rows for a step that cannot be allocated; the sums over iterations leave it out."""
         for label in range(ALL_CLASSES, len(self._split_loss.class_sizes)):
             self._keep("layers", null_tensor_rows(self._layout, iteration, label))
-        self._keep("units", self._units(iteration, None))
+        self._keep("units", self._units.nonfinite(iteration))
         self._keep("series", self._series.nonfinite(iteration))
         if self._directions is not None:
             self._keep("directions", self._directions.nonfinite(iteration))

@@ -1,12 +1,42 @@
-"""One step with its allocation: what every reducer takes."""
+"""One step with its allocation: what every reducer takes, stretch by stretch."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.part_rows import Update
+from lca_analysis.allocation.stretches import Stretch
+
+Numbers = NDArray[Any]
+
+
+class StepStretch(NamedTuple):
+    """A stretch of a step; arrays of its size in the working precision.
+
+    Attributes
+    ----------
+    stretch : Stretch
+        Which parameters.
+    weights : ndarray
+        θ at the step's start.
+    moved : ndarray
+        Δ.
+    gradient : ndarray
+        ḡ, the mean gradient on the path.
+    lca : ndarray, loss units
+        A = Δ ḡ (Lan et al. 2019, eq. 4 with the integral kept); negative where a parameter helped.
+    """
+
+    stretch: Stretch
+    weights: Numbers
+    moved: Numbers
+    gradient: Numbers
+    lca: Numbers
 
 
 @dataclass(frozen=True)
@@ -17,14 +47,10 @@ class AllocatedStep:
     ----------
     iteration, iteration_next : int
         Recorded points at its ends.
-    weights : Tensor[K]
-        θ at its start.
-    step : Tensor[K]
-        Δ.
+    weights, weights_next : Tensor[K]
+        θ at its start and at its end.
     path_gradient : Tensor[K]
         ḡ, the mean gradient on the path.
-    lca : Tensor[K], loss units
-        A = Δ ḡ (Lan et al. 2019, eq. 4 with the integral kept); negative where a parameter helped.
     errors : ndarray[tensors], loss units
         Estimates of |error| of each tensor's lca.
     update : Update
@@ -34,8 +60,18 @@ class AllocatedStep:
     iteration: int
     iteration_next: int
     weights: torch.Tensor
-    step: torch.Tensor
+    weights_next: torch.Tensor
     path_gradient: torch.Tensor
-    lca: torch.Tensor
     errors: NDArray[np.float64]
     update: Update
+
+    def stretches(self, layout: Layout) -> Iterator[StepStretch]:
+        """Go through the step."""
+        for stretch in layout.stretches:
+            yield StepStretch(stretch, *self.at(stretch.place))
+
+    def at(self, where: Any) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+        """Give θ, Δ, ḡ and A of some parameters, a slice or an array of places."""
+        weights, gradient = self.weights.numpy()[where], self.path_gradient.numpy()[where]
+        moved = self.weights_next.numpy()[where] - weights
+        return weights, moved, gradient, moved * gradient

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from lca_analysis.trajectory import TensorInfo
@@ -39,6 +41,12 @@ class Units:
     shape: tuple[int, int, int, int]
     first: int
     total: int
+
+    def of_rows(self, first: int, count: int) -> NDArray[np.intp]:
+        """Give the units of consecutive rows, of ``rest`` entries each."""
+        rows = np.arange(first, first + count)
+        _, inputs, units, _ = self.shape
+        return self.first + rows // (inputs * units) * units + rows % units
 
 
 def find_units(tensor: TensorInfo, owner: nn.Module) -> Units | None:

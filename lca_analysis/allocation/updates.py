@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from lca_analysis.allocation.layout import Layout, Place
+from lca_analysis.allocation.stretches import slices
 from lca_analysis.allocation.update_rules import ADAM, NOTHING, SGD, Carry, SgdRule, adam_carry, no_parts
 from lca_analysis.recording.recorder import SKIPPED
 from lca_analysis.trajectory import Manifest, Point
@@ -57,13 +58,13 @@ class UpdateTracker:
         self._errors = [_EXACT] * len(self._errors)
         self._is_untouched = [True] * len(self._errors)
 
-    def take(self, weights: torch.Tensor, step: torch.Tensor, before: Point, after: Point) -> list[Carry]:
+    def take(self, weights: torch.Tensor, weights_next: torch.Tensor, before: Point, after: Point) -> list[Carry]:
         """Take a step apart; `follow` must be called before the next one.
 
         Parameters
         ----------
-        weights, step : Tensor[K]
-            θ and Δ.
+        weights, weights_next : Tensor[K]
+            θ at its start and at its end.
         before, after : Point
             The recorded points at its ends.
 
@@ -75,11 +76,13 @@ class UpdateTracker:
         groups = self._groups(after.hyperparameters)
         length = after.iteration - before.iteration
         return [
-            self._carry(place, number, groups.get(place.tensor.name), step, after, length)
+            self._carry(
+                place, number, groups.get(place.tensor.name), _is_still(place, weights, weights_next), after, length
+            )
             for number, place in enumerate(self._layout.places)
         ]
 
-    def follow(self, weights: torch.Tensor, step: torch.Tensor, before: Point, after: Point) -> None:
+    def follow(self, weights: torch.Tensor, weights_next: torch.Tensor, before: Point, after: Point) -> None:
         """Move the buffer past a step; the parameters are those of `take`."""
         if self._name not in SGD:
             return
@@ -90,15 +93,15 @@ class UpdateTracker:
             if not is_single or group is None or group.get("lr") is None:
                 self._forget(number, place)
             else:
-                self._follow(number, place, SgdRule.of(self._name, group), weights, step, after)
+                self._follow(number, place, SgdRule.of(self._name, group), weights, weights_next, after)
 
     def _carry(
-        self, place: Place, number: int, group: dict[str, Any] | None, step: torch.Tensor, after: Point, length: int
+        self, place: Place, number: int, group: dict[str, Any] | None, is_still: bool, after: Point, length: int
     ) -> Carry:
         """Take the step of one tensor apart."""
         if reason := self._obstacle(place, after, length):
             return no_parts(reason)
-        if not bool(step[place.slice].any()):
+        if is_still:
             return NOTHING
         if group is None or group.get("lr") is None:
             return no_parts("no group of the optimizer holds this tensor")
@@ -126,11 +129,10 @@ class UpdateTracker:
         return ""
 
     def _follow(
-        self, number: int, place: Place, rule: SgdRule, weights: torch.Tensor, step: torch.Tensor, after: Point
+        self, number: int, place: Place, rule: SgdRule, weights: torch.Tensor, weights_next: torch.Tensor, after: Point
     ) -> None:
         """Move one tensor's buffer past a step."""
-        moved = step[place.slice]
-        is_still = after.scalars.get(SKIPPED) == 1 or not bool(moved.any())
+        is_still = after.scalars.get(SKIPPED) == 1 or _is_still(place, weights, weights_next)
         if not rule.momentum and self._is_untouched[number]:
             return
         if not rule.rate or not rule.momentum:
@@ -138,9 +140,10 @@ class UpdateTracker:
             self._forget(number, place)
         elif not is_still:
             by_step, by_weight, by_buffer = rule.buffer_factors()
-            buffer = self.buffer[place.slice].mul_(by_buffer).add_(moved, alpha=by_step)
-            if by_weight:
-                buffer.add_(weights[place.slice], alpha=by_weight)
+            for part in slices(place.start, place.stop):
+                buffer = self.buffer[part].mul_(by_buffer).add_(weights_next[part] - weights[part], alpha=by_step)
+                if by_weight:
+                    buffer.add_(weights[part], alpha=by_weight)
             self._errors[number] *= by_buffer
             self._is_untouched[number] = False
 
@@ -157,3 +160,8 @@ class UpdateTracker:
             own = self._members[number] if number < len(self._members) else group.get("members", [])
             found.update(dict.fromkeys(own, group))
         return found
+
+
+def _is_still(place: Place, weights: torch.Tensor, weights_next: torch.Tensor) -> bool:
+    """Whether a step moves nothing of a tensor."""
+    return all(bool((weights[part] == weights_next[part]).all()) for part in slices(place.start, place.stop))

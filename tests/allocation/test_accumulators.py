@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from torch import nn
 
-from lca_analysis.allocation import accumulators
+from lca_analysis.allocation import accumulators, scratch, stretches
 from lca_analysis.allocation.accumulators import Accumulators
 from lca_analysis.allocation.histogram import SLAB, WIDTH, add_to_histogram, columns_of
 from lca_analysis.allocation.layout import lay_out_parameters
@@ -32,16 +32,24 @@ def make_steps(steps, gradients):
     """Give allocated steps of rows of Δ and ḡ."""
     made = []
     for number, (step, gradient) in enumerate(zip(torch.tensor(steps), torch.tensor(gradients), strict=True)):
-        made.append(AllocatedStep(number, number + 1, step, step, gradient, step * gradient, None, NO_UPDATE))
+        made.append(AllocatedStep(number, number + 1, torch.zeros_like(step), step, gradient, None, NO_UPDATE))
     return made
 
 
-def accumulate(steps):
+def accumulate(steps, folder=None):
     """Take steps in."""
-    total = Accumulators.zeros(LAYOUT)
+    total = Accumulators(LAYOUT, folder)
     for step in steps:
-        total.add(step, LAYOUT)
+        for part in step.stretches(LAYOUT):
+            total.add(part)
     return total
+
+
+def vectors(total, layout=LAYOUT):
+    """Put the sums of all stretches together."""
+    parts = [{name: array.copy() for name, array in vars(total.of(part)).items()} for part in layout.stretches]
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return found | {"counts": total.counts.numpy(), "sums": total.sums.numpy()}
 
 
 def test_bins_are_those_of_the_store_and_of_the_oracle():
@@ -80,36 +88,60 @@ def test_a_long_vector_is_counted_whole():
 def test_ranges_joined_anywhere_are_the_whole(steps, gradients, cuts):
     made = make_steps(steps, gradients)
     bounds = [0, *sorted(cuts), 7]
-    joined = Accumulators.zeros(LAYOUT)
+    joined = Accumulators(LAYOUT)
     for begin, end in itertools.pairwise(bounds):
         joined.merge(accumulate(made[begin:end]))
-    for name, wanted in vars(accumulate(made)).items():
-        torch.testing.assert_close(getattr(joined, name), wanted, rtol=1e-12, atol=1e-15)
+    found = vectors(joined)
+    for name, wanted in vectors(accumulate(made)).items():
+        np.testing.assert_allclose(found[name], wanted, rtol=1e-12, atol=1e-15)
     lca = steps * gradients
     for i in range(SIZE):
-        assert joined.step_flips[i] == oracles.flips(steps[:, i])
-        assert joined.gradient_flips[i] == oracles.flips(gradients[:, i])
-        assert joined.n_helping[i] == sum(a < 0 for a in lca[:, i])
-        assert joined.n_hurting[i] == sum(a > 0 for a in lca[:, i])
+        assert found["step_flips"][i] == oracles.flips(steps[:, i])
+        assert found["gradient_flips"][i] == oracles.flips(gradients[:, i])
+        assert found["n_helping"][i] == sum(a < 0 for a in lca[:, i])
+        assert found["n_hurting"][i] == sum(a > 0 for a in lca[:, i])
+        np.testing.assert_allclose(found["helping"][i], sum(a for a in lca[:, i] if a < 0), rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(found["hurting"][i], sum(a for a in lca[:, i] if a > 0), rtol=1e-12, atol=1e-15)
+
+
+def test_sums_in_a_file_are_those_in_memory(tmp_path, monkeypatch):
+    rng = np.random.default_rng(2)
+    made = make_steps(rng.choice([-1.5, 0.0, 2e-5], (6, SIZE)), rng.choice([-0.3, 0.0, 0.7], (6, SIZE)))
+    wanted = accumulate(made)
+    wanted.save(tmp_path / "memory")
+    monkeypatch.setattr(scratch, "IN_MEMORY", 0)
+    first, second = accumulate(made[:3], tmp_path), accumulate(made[3:], tmp_path)
+    first.save(tmp_path / "first")
+    joined = Accumulators.load(tmp_path / "first", LAYOUT, tmp_path)
+    joined.merge(second)
+    for name, values in vectors(wanted).items():
+        np.testing.assert_allclose(vectors(joined)[name], values, rtol=1e-12)
+    accumulate(made, tmp_path).save(tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == (tmp_path / "memory").read_bytes()
 
 
 def test_damaged_files_are_named(tmp_path):
-    accumulate([]).save(tmp_path / "sums.npz")
-    torch.testing.assert_close(Accumulators.load(tmp_path / "sums.npz").sums, Accumulators.zeros(LAYOUT).sums)
-    (tmp_path / "sums.npz").write_bytes((tmp_path / "sums.npz").read_bytes()[:200])
-    with pytest.raises(CorruptError, match=r"sums\.npz is damaged"):
-        Accumulators.load(tmp_path / "sums.npz")
+    path = tmp_path / "range.sums"
+    accumulate(make_steps([[1.0] * SIZE], [[-2.0] * SIZE])).save(path)
+    whole = path.read_bytes()
+    assert vectors(Accumulators.load(path, LAYOUT))["helping"].tolist() == [-2.0] * SIZE
+    for damaged in (whole[:200], whole[:-1], whole + b"x", whole[:9] + b"\1" + whole[10:], b""):
+        path.write_bytes(damaged)
+        with pytest.raises(CorruptError, match=r"range\.sums is damaged"):
+            Accumulators.load(path, LAYOUT)
 
 
 def test_parameters_come_in_pieces_in_the_order_of_the_table(monkeypatch):
     monkeypatch.setattr(accumulators, "PIECE", 2)
+    monkeypatch.setattr(stretches, "STRETCH", 2)
     model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 1))
     layout = lay_out_parameters(describe_tensors(model), [model[0], model[0], model[1], model[1]])
-    total = Accumulators.zeros(layout)
-    total.helping -= torch.arange(layout.size) + 1
-    total.hurting += 0.5
-    total.step_flips += torch.arange(layout.size, dtype=torch.int32)
-    pieces = list(total.parameter_pieces(layout))
+    total = Accumulators(layout)
+    for stretch in layout.stretches:
+        sums = total.of(stretch)
+        numbers = np.arange(stretch.place.start, stretch.place.stop)
+        sums.helping[:], sums.hurting[:], sums.step_flips[:] = -1 - numbers, 0.5, numbers
+    pieces = list(total.parameter_pieces())
     assert max(len(piece["index"]) for piece in pieces) == 2
     rows = [(piece["tensor"], int(index)) for piece in pieces for index in piece["index"]]
     assert rows == sorted((name, index) for name, tensor in model.named_parameters() for index in range(tensor.numel()))

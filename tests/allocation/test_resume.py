@@ -39,7 +39,7 @@ def test_computing_again_does_nothing(small, mlp_run, reference):
 def test_working_files_do_not_grow_with_time(small, mlp_run, reference):
     working = sorted(file.name for file in (reference / "_work" / "run=mlp" / "split=train").iterdir())
     # 11 steps in ranges of 3: three full ranges joined, the last one waits for more steps.
-    assert working == ["accumulators-part-0000000009-0000000011.npz", "merged-0000000003.npz", "settings.json"]
+    assert working == ["accumulators-part-0000000009-0000000011.sums", "merged-0000000003.sums", "settings.json"]
 
 
 class Stop(Exception):

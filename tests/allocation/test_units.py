@@ -8,7 +8,9 @@ from torch import nn
 
 import lca_analysis as lca
 from lca_analysis.allocation.layout import lay_out_parameters
-from lca_analysis.allocation.rows import UnitRows
+from lca_analysis.allocation.part_rows import Update
+from lca_analysis.allocation.rows import UnitSums
+from lca_analysis.allocation.step import AllocatedStep
 from lca_analysis.problems import Problem
 from lca_analysis.recording import Recorder
 from lca_analysis.recording.tensors import describe_tensors
@@ -49,7 +51,11 @@ def allocated(module):
     layout = lay_out_parameters(tensors, owners)
     flat = torch.from_numpy(np.random.default_rng(0).standard_normal(layout.size))
     values = {place.tensor.name: flat[place.slice].view(place.tensor.shape).numpy() for place in layout.places}
-    columns = UnitRows(layout)(7, flat)
+    sums = UnitSums(layout)
+    step = AllocatedStep(7, 8, torch.zeros_like(flat), flat, torch.ones_like(flat), None, Update([], flat))
+    for part in step.stretches(layout):
+        sums.add(part)
+    columns = sums.rows(7)
     rows = {}
     for layer, unit, value in zip(columns["layer"], columns["unit"].tolist(), columns["lca"].tolist(), strict=True):
         assert rows.setdefault(layer, {}).setdefault(unit, value) == value

@@ -32,7 +32,7 @@ def test_a_missing_part_is_computed_again(whole, tmp_path, table):
     next((store / table).rglob("*.parquet")).unlink()
     lca.compute(RUN, store, **OPTIONS)
     assert files(store) == files(whole)
-    assert not list((store / "_work").rglob("accumulators-*-0000000024.npz"))
+    assert not list((store / "_work").rglob("accumulators-*-0000000024.sums"))
 
 
 def test_every_flipped_bit_of_the_values_is_noticed(whole, tmp_path):
