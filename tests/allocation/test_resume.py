@@ -140,7 +140,7 @@ def test_ranges_are_joined_on_the_way(small, mlp_run, tmp_path, monkeypatch, exe
 
     def finish(work, store):
         folder = store.work(work.jobs[0].name, work.jobs[0].split)
-        waiting.append(len(list(folder.glob("accumulators-*.npz"))))
+        waiting.append(len(list(folder.glob("accumulators-*.sums"))))
         original(work, store)
 
     monkeypatch.setattr(execution.SplitWork, "finish", finish)

@@ -110,7 +110,7 @@ def test_interrupted_training_says_what_is_true(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit) as ended:
         main(["train", "digits_mlp", str(tmp_path / "run")])
     assert ended.value.code == 130
-    assert "begin anew" in capsys.readouterr().err
+    assert "--resume goes on with it" in capsys.readouterr().err
 
 
 def test_a_chunk_that_batch_norm_cannot_take_is_refused_before_the_store_is_touched(tmp_path):
