@@ -36,12 +36,12 @@ class StepMeans:
         """Begin anew, so that the next point is exact."""
         self.mean.fill(0.0)
 
-    def advance(self, values: NDArray[Any], before: NDArray[Any]) -> None:
+    def advance(self, words: Words, before: Words) -> None:
         """Take in the step between two reconstructed points."""
         with np.errstate(all="ignore"):
             for place in self._places:
                 for part in parts(place, self.mean.itemsize):
-                    self._advance(part, values[part], before[part])
+                    self._advance(part, to_values(words[part], self._form), to_values(before[part], self._form))
 
     def _advance(self, part: slice, values: NDArray[Any], before: NDArray[Any]) -> None:
         """Take in a part of a step."""

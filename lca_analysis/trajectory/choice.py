@@ -48,9 +48,9 @@ class PredictorChoice:
         self._momenta = [0.0] * len(drawn)
         self._turn = 0
 
-    def choose(self, state: BlockState, ordered: Words) -> tuple[list[int], list[float]]:
-        """Predictor and momentum of every piece for the point `ordered` that follows the state."""
-        now, recent = ordered.take(self._indices), state.sample(self._indices)
+    def choose(self, state: BlockState, words: Words) -> tuple[list[int], list[float]]:
+        """Predictor and momentum of every piece for the point `words` that follows the state."""
+        now, recent = to_ordered(words.take(self._indices), self._form), state.sample(self._indices)
         tries = [(NONE, self._momenta), (STEP, self._momenta)]
         costs = [
             self._costs(now, recent.ordered),
@@ -60,8 +60,8 @@ class PredictorChoice:
             for momenta in self._candidates(now, recent):
                 tries.append((MOMENTUM, momenta))
                 factors = np.repeat(momenta, self._counts)
-                words = momentum_prediction(recent.values, recent.values_before, factors, self._form)
-                costs.append(self._costs(now, to_ordered(words, self._form)))
+                guess = momentum_prediction(recent.values, recent.values_before, factors, self._form)
+                costs.append(self._costs(now, to_ordered(guess, self._form)))
         best = self._best(np.array(costs))
         self._momenta = [tries[row][1][piece] for piece, row in enumerate(best)]
         return [tries[row][0] for row in best], self._momenta

@@ -11,8 +11,11 @@ from lca_analysis.errors import CorruptError, NumericalError
 from lca_analysis.trajectory.blocks import Block
 from lca_analysis.trajectory.bounded import StepMeans, quantise
 from lca_analysis.trajectory.choice import PredictorChoice
-from lca_analysis.trajectory.entropy import SMALLEST_CLASS, compress, decompress_into
+from lca_analysis.trajectory.classes import SMALLEST_CLASS
+from lca_analysis.trajectory.entropy import compress, decompress_into
 from lca_analysis.trajectory.prediction import MOMENTUM, NONE, STEP, subnormals_work
+from lca_analysis.trajectory.residuals import fold, predictions, prepare, unfold
+from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.state import BlockState, Coding
 from lca_analysis.trajectory.words import Words, from_ordered, in_parts, to_ordered, unzigzag, zigzag
 
@@ -58,105 +61,119 @@ PRESETS = {
 
 
 class BlockEncoder:
-    """Codes the points of one block, one after the other."""
+    """Codes the points of one block, one after the other; blocks of a run may share their scratch memory."""
 
-    def __init__(self, block: Block, preset: Preset, coding: Coding = _LATEST) -> None:
+    def __init__(self, block: Block, preset: Preset, coding: Coding = _LATEST, scratch: Scratch | None = None) -> None:
+        prepare(block.form)
         self._block = block
-        self._coding = coding
         self._preset = preset
+        self._scratch = scratch or Scratch()
         self._choice = PredictorChoice(block)
-        self._state: BlockState | None = None
+        self._state = BlockState(block, coding, sorts=preset.sort_every > 0)
         self._chosen: tuple[list[int], list[float]] = ([], [])
-        self._frames = 0
+        self._frames = -1  # behind the last keyframe
 
     def keyframe(self, words: Words) -> tuple[BlockHeader, list[bytes]]:
         """Code a point by itself and forget what was before."""
-        self._state = BlockState(self._block, words, self._coding, sorts=self._preset.sort_every > 0)
+        self._state.words[:] = words
+        self._state.restart()
         self._frames = 0
-        data = compress(self._state.ordered, self._preset.level)
+        ordered = in_parts(partial(to_ordered, form=self._block.form), words, out=self._memory("folded"))
+        data = compress(ordered, self._preset.level)
         return BlockHeader(PLAIN, [len(data)], _checksum(words)), [data]
 
     def delta(self, words: Words) -> tuple[BlockHeader, list[bytes]]:
         """Code a point against the points since the last keyframe."""
         state = self._state
-        if state is None:
+        if self._frames < 0:
             raise RuntimeError("a block begins with a keyframe")
-        form = self._block.form
-        ordered = in_parts(partial(to_ordered, form=form), words, out=state.memory("ordered", points=3))
         self._frames += 1
         if self._renews(self._preset.choose_every) or not subnormals_work():
-            self._chosen = self._choice.choose(state, ordered)
+            self._chosen = self._choice.choose(state, words)
         predictors, momenta = self._chosen
         if state.means is not None and subnormals_work():
-            return self._bounded(state, state.means, ordered, BlockHeader(0, [], 0, predictors, momenta))
-        folded = state.memory("folded")
-        for part, guess in state.predictions(predictors, momenta):
-            folded[part] = zigzag(ordered[part] - guess, form)
+            return self._bounded(state, state.means, words, BlockHeader(0, [], 0, predictors, momenta))
+        folded = self._memory("folded")
+        fold(state, words, predictors, momenta, folded)
         order, data = self._streams(state, folded)
-        state.advance(ordered, folded, words)
         if state.means is not None:
             state.means.forget()
         lengths = [len(part) for part in data]
-        return BlockHeader(order, lengths, _checksum(words), predictors, momenta), data
+        return BlockHeader(order, lengths, _checksum(state.words), predictors, momenta), data
 
     def _bounded(
-        self, state: BlockState, means: StepMeans, ordered: Words, header: BlockHeader
+        self, state: BlockState, means: StepMeans, words: Words, header: BlockHeader
     ) -> tuple[BlockHeader, list[bytes]]:
         """Code a point in steps, against its own reconstruction, so that errors do not add up."""
-        form, folded, rebuilt = self._block.form, state.memory("folded"), state.memory("rebuilt", points=3)
-        missed = []
-        for part, guess in state.predictions(header.predictors, header.momenta):
-            wanted, shifts = ordered[part], means.shifts(guess, part)
+        form, folded = self._block.form, self._memory("folded")
+        missed, apart = [], []
+        for part, guess in predictions(state, header.predictors, header.momenta):
+            wanted, shifts = to_ordered(words[part], form), means.shifts(guess, part)
             steps = quantise(wanted - guess, shifts, form)
             reached = guess + (steps << shifts)
             misses = means.misses(reached, wanted, part)
             reached[misses], steps[misses] = wanted[misses], 0
-            folded[part], rebuilt[part] = zigzag(steps, form), reached
-            missed.append(misses + part.start)
-        exact = np.concatenate(missed)
+            folded[part], state.before[part] = zigzag(steps, form), from_ordered(reached, form)
+            missed.append((misses + part.start).astype(np.uint32))
+            apart.append(wanted[misses])
+        state.advance()
+        means.advance(state.words, state.before)
         header.order, data = self._streams(state, folded)
-        data += [compress(exact.astype(np.uint32), self._preset.level), compress(ordered[exact], self._preset.level)]
-        state.advance(rebuilt, folded)
-        header.streams, header.checksum, header.exact = [len(part) for part in data], _checksum(state.words), len(exact)
+        data += [compress(np.concatenate(listed), self._preset.level) for listed in (missed, apart)]
+        header.streams, header.checksum = [len(part) for part in data], _checksum(state.words)
+        header.exact = sum(map(len, missed))
         return header, data
 
     def _streams(self, state: BlockState, folded: Words) -> tuple[int, list[bytes]]:
         """Compress folded residuals, sorted by class if the preset says so."""
-        every, level = self._preset.sort_every, self._preset.level
-        if not every or state.words.size < 2 * SMALLEST_CLASS:
+        every, level, classes = self._preset.sort_every, self._preset.level, state.classes
+        if classes is None or folded.size < 2 * SMALLEST_CLASS:
+            if classes is not None:
+                classes.update(folded)
             return PLAIN, [compress(folded, level)]
         renew = self._renews(every)
         if renew:
-            state.sort()
-        parts = np.split(folded.take(state.order), state.ends[:-1])
+            classes.renew()
+        placed = self._memory("sorted")
+        classes.sort(folded, placed)
+        classes.update(folded)
+        parts = np.split(placed, classes.ends[:-1])
         return SORTED if renew else KEPT, [compress(part, level) for part in parts]
 
     def _renews(self, every: int) -> bool:
         """Whether this frame renews what so many share; right behind a keyframe, where all is young, each does."""
         return self._frames <= every or (self._frames - 1) % every == 0
 
+    def _memory(self, use: str) -> Words:
+        """Memory for the words of this block."""
+        return self._scratch.words(use, self._block.size, self._block.form)
+
 
 class BlockDecoder:
-    """Decodes the points of one block, one after the other."""
+    """Decodes the points of one block, one after the other; blocks of a run may share their scratch memory."""
 
-    def __init__(self, block: Block, coding: Coding = _LATEST) -> None:
+    def __init__(self, block: Block, coding: Coding = _LATEST, scratch: Scratch | None = None) -> None:
         self._block = block
         self._coding = coding
+        self._scratch = scratch or Scratch()
         self._state: BlockState | None = None
 
     @property
     def words(self) -> Words:
-        """The last decoded point."""
+        """The last decoded point, until the next one is decoded."""
         if self._state is None:
             raise CorruptError("a segment does not begin with a keyframe")
         return self._state.words
 
     def keyframe(self, header: BlockHeader, data: memoryview) -> None:
         """Decode a point that was coded by itself."""
-        ordered: Words = np.empty(self._block.size, dtype=self._block.form.word)
+        ordered = self._memory("folded")
         _decompress_parts(header, data, ordered, [ordered.size])
-        words = in_parts(partial(from_ordered, form=self._block.form), ordered)
-        self._state = BlockState(self._block, words, self._coding)
+        if self._state is None:
+            prepare(self._block.form)
+            self._state = BlockState(self._block, self._coding)
+        in_parts(partial(from_ordered, form=self._block.form), ordered, out=self._state.words)
+        self._state.restart()
         _check_words(self._state.words, header)
 
     def delta(self, header: BlockHeader, data: memoryview) -> None:
@@ -167,41 +184,53 @@ class BlockDecoder:
             raise CorruptError("a segment does not begin with a keyframe")
         coded, apart = _split(header, data)
         folded = self._residuals(state, coded, data[: sum(coded.streams)])
-        ordered = state.memory("ordered", points=3)
-        for part, guess in state.predictions(header.predictors, header.momenta):
-            steps = unzigzag(folded[part], self._block.form)
-            if header.exact is not None and state.means is not None:
-                steps <<= state.means.shifts(guess, part)
-            np.add(steps, guess, out=ordered[part])
-        self._place_exact(ordered, header.exact or 0, apart, data[sum(coded.streams) :])
-        state.advance(ordered, folded)
-        if header.exact is None and state.means is not None:
-            state.means.forget()
+        if header.exact is None or state.means is None:
+            unfold(state, header.predictors, header.momenta, folded)
+        else:
+            self._unfold_steps(state, state.means, header, folded)
+        self._place_exact(state.before, header.exact or 0, apart, data[sum(coded.streams) :])
+        state.advance()
+        if state.means is not None:
+            state.means.forget() if header.exact is None else state.means.advance(state.words, state.before)
         _check_words(state.words, header)
 
+    def _unfold_steps(self, state: BlockState, means: StepMeans, header: BlockHeader, folded: Words) -> None:
+        """Undo the coding in steps, but for what is listed apart."""
+        form = self._block.form
+        for part, guess in predictions(state, header.predictors, header.momenta):
+            steps = unzigzag(folded[part], form) << means.shifts(guess, part)
+            state.before[part] = from_ordered(guess + steps, form)
+
     def _residuals(self, state: BlockState, header: BlockHeader, data: memoryview) -> Words:
-        """Decompress folded residuals and put them back in their order."""
-        folded = state.memory("folded")
+        """Decompress folded residuals, put them back in their order, and class the words by them."""
+        folded, classes = self._memory("folded"), state.classes
+        if classes is None:
+            raise RuntimeError("a decoder keeps classes")
         if header.order == PLAIN:
             _decompress_parts(header, data, folded, [folded.size])
-            return folded
-        if header.order == SORTED:
-            state.sort()
-        _decompress_parts(header, data, folded, state.ends)
-        placed = state.memory("placed")
-        placed[state.order] = folded
-        return placed
+        else:
+            if header.order == SORTED:
+                classes.renew()
+            placed = self._memory("sorted")
+            _decompress_parts(header, data, placed, classes.ends)
+            classes.unsort(placed, folded)
+        classes.update(folded)
+        return folded
 
-    def _place_exact(self, ordered: Words, number: int, streams: list[int], data: memoryview) -> None:
+    def _place_exact(self, now: Words, number: int, streams: list[int], data: memoryview) -> None:
         """Put the words that are listed apart in their places."""
         if not number:
             return
-        places, words = np.empty(number, np.uint32), np.empty(number, ordered.dtype)
+        places, ordered = np.empty(number, np.uint32), np.empty(number, now.dtype)
         decompress_into(bytes(data[: streams[0]]), places)
-        decompress_into(bytes(data[streams[0] :]), words)
-        if places.max() >= ordered.size:
+        decompress_into(bytes(data[streams[0] :]), ordered)
+        if places.max() >= now.size:
             raise CorruptError("the frame lists a word that its block does not have")
-        ordered[places] = words
+        now[places] = from_ordered(ordered, self._block.form)
+
+    def _memory(self, use: str) -> Words:
+        """Memory for the words of this block."""
+        return self._scratch.words(use, self._block.size, self._block.form)
 
     def _check(self, header: BlockHeader) -> None:
         """Raise CorruptError for a header that does not fit the block."""

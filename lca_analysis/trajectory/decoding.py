@@ -13,6 +13,7 @@ from lca_analysis.trajectory.blocks import Block, lay_out
 from lca_analysis.trajectory.codec import BlockDecoder, BlockHeader
 from lca_analysis.trajectory.frames import KEY, FrameHeader, read_frame, read_header
 from lca_analysis.trajectory.manifest import Manifest, TensorInfo
+from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.segments import Segment
 from lca_analysis.trajectory.state import Coding
 from lca_analysis.trajectory.words import Words, from_words, word_format
@@ -53,7 +54,8 @@ class SegmentDecoder:
         """Decode a segment from its keyframe up to iteration `last`."""
         coding = Coding(self._manifest.format_version, self._manifest.recording.error_fraction)
         needed = [number for number, block in enumerate(self._blocks) if self._is_needed(block)]
-        decoders = {number: BlockDecoder(self._blocks[number], coding) for number in needed}
+        scratch = Scratch()
+        decoders = {number: BlockDecoder(self._blocks[number], coding, scratch) for number in needed}
         hyperparameters: list[dict[str, Any]] = []
         with fs.open(segment.file, "rb") as file:
             for entry, iteration in zip(segment.frames, segment.iterations.tolist(), strict=True):

@@ -1,17 +1,12 @@
-"""Arrays of unsigned words to bytes and back, by pcodec; with and without classes."""
+"""Arrays of unsigned words to bytes and back, by pcodec."""
 
 from functools import cache
-from typing import Any
 
-import numpy as np
 import pcodec
-from numpy.typing import NDArray
 from pcodec import standalone
 
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.words import Words
-
-SMALLEST_CLASS = 2048  # part of the format; a stream has a fixed cost, so a smaller class joins the next
 
 
 @cache
@@ -41,26 +36,3 @@ def decompress_into(data: bytes, words: Words) -> None:
         raise CorruptError(f"a stream does not decompress: {error}") from error
     if progress.n_processed != words.size or not progress.finished:
         raise CorruptError("a stream does not hold as many numbers as its block")
-
-
-def class_bounds(counts: NDArray[Any]) -> list[int]:
-    """Ends of the streams among words sorted by class: whole classes, of at least SMALLEST_CLASS words.
-
-    The last stream takes what is left when the tail is too small for a stream of its own.
-    """
-    ends: list[int] = []
-    start = end = 0
-    for count in counts.tolist():
-        end += count
-        if end - start >= SMALLEST_CLASS:
-            ends.append(end)
-            start = end
-    if ends and end > start:
-        ends[-1] = end
-    return ends or [end]
-
-
-def sort_by_class(classes: NDArray[np.uint8], number: int) -> tuple[NDArray[np.intp], list[int]]:
-    """Return a stable order of the words by class, and the ends of the streams in it."""
-    order = np.argsort(classes, kind="stable")
-    return order, class_bounds(np.bincount(classes, minlength=number))

@@ -16,6 +16,7 @@ from lca_analysis.trajectory.words import (
     bfloat16_to_float32,
     float32_to_bfloat16,
     from_words,
+    to_ordered,
 )
 
 NONE, STEP, MOMENTUM = 0, 1, 2  # predictor codes in frame headers
@@ -42,11 +43,16 @@ def momentum_prediction(values: NDArray[Any], before: NDArray[Any], momentum: An
     return predicted.view(form.word)
 
 
-def all_finite(ordered: Words, form: WordFormat) -> bool:
-    """Whether no ordered word stands for an infinity or a NaN."""
+def predict(words: Words, before: Words, predictor: int, momentum: float, form: WordFormat) -> Words:
+    """Predict the ordered words that follow two points, by one predictor."""
+    ordered = to_ordered(words, form)
+    if predictor == STEP:  # the same integer step as last time: exact on any machine, in any rounding mode
+        return ordered + (ordered - to_ordered(before, form))
+    if predictor != MOMENTUM:
+        return ordered
+    guess = momentum_prediction(to_values(words, form), to_values(before, form), momentum, form)
     infinity = exponent_mask(form)
-    largest, smallest = infinity | form.top_bit, ~(infinity | form.top_bit)
-    return bool(ordered.max() < largest and ordered.min() > smallest)
+    return np.where((guess & infinity) == infinity, ordered, to_ordered(guess, form))
 
 
 def exponent_mask(form: WordFormat) -> Any:

@@ -6,7 +6,7 @@ difference, and every bit pattern (NaN payloads, −0, infinities, denormals) ha
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,6 @@ from lca_analysis.errors import FormatError
 
 Words = NDArray[np.unsignedinteger[Any]]
 
-KEPT_MEMORY = 2**25 - 2**20  # bytes; glibc learns from nothing larger than 32 MiB
 PART = 2**18  # bytes of an array that one pass takes at a time: what a few passes share stays in the cache
 
 
@@ -118,17 +117,6 @@ def unzigzag(folded: Words, form: WordFormat) -> Words:
     np.negative(sign, out=sign)
     sign ^= folded >> form.word.type(1)
     return sign
-
-
-@cache
-def keep_freed_memory() -> None:
-    """Have the C library keep freed memory for the next point, rather than hand it back to the system each time.
-
-    glibc takes the size of the largest mapped block that was freed as what is worth keeping. Blocks of the codec are
-    around that size at first, and memory that is mapped anew costs more than what is done with it: encoding would take
-    up to half as long again. The memory asked for here is never touched. Other C libraries are not affected.
-    """
-    np.empty(KEPT_MEMORY, np.uint8)
 
 
 def parts(place: slice, itemsize: int) -> list[slice]:

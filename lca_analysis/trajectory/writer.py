@@ -29,6 +29,7 @@ from lca_analysis.trajectory.manifest import (
 )
 from lca_analysis.trajectory.resuming import cut_back
 from lca_analysis.trajectory.run import open_manifest
+from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.segments import SEGMENT_FOLDER, SEGMENT_MAGIC, segment_name
 from lca_analysis.trajectory.state import Coding
 from lca_analysis.trajectory.words import Words, to_words, word_format
@@ -57,7 +58,8 @@ class RunWriter:
         self._blocks = lay_out(manifest.tensors, manifest.format_version)
         preset = PRESETS[manifest.recording.preset]
         coding = Coding(manifest.format_version, manifest.recording.error_fraction)
-        self._encoders = [BlockEncoder(block, preset, coding) for block in self._blocks]
+        self._scratch = Scratch()
+        self._encoders = [BlockEncoder(block, preset, coding, self._scratch) for block in self._blocks]
         self._file: BinaryIO | None = None
         self._segments = 0
         self._points = 0
@@ -238,11 +240,16 @@ class RunWriter:
         words = [to_words(weights[tensor.name], word_format(tensor.dtype)) for tensor in self.manifest.tensors]
         headers, payload = [], []
         for block, encoder in zip(self._blocks, self._encoders, strict=True):
-            gathered = _gather(block, words)
+            gathered = self._gather(block, words)
             header, data = encoder.keyframe(gathered) if kind == KEY else encoder.delta(gathered)
             headers.append(header)
             payload += data
         return headers, payload
+
+    def _gather(self, block: Block, words: list[Words]) -> Words:
+        """Copy the words of a block together, until the next block's."""
+        gathered = self._scratch.words("gathered", block.size, block.form)
+        return np.concatenate([words[piece.tensor][piece.source] for piece in block.pieces], out=gathered)
 
     def _write(self, frame: bytes) -> None:
         """Append bytes to the open segment, opening it first when there is none."""
@@ -265,11 +272,6 @@ class RunWriter:
             os.fsync(file.fileno())
         self._segments += 1
         self._points = 0
-
-
-def _gather(block: Block, words: list[Words]) -> Words:
-    """Copy the words of a block together."""
-    return np.concatenate([words[piece.tensor][piece.source] for piece in block.pieces])
 
 
 @contextmanager

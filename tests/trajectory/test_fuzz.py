@@ -65,6 +65,7 @@ def mutate(folder, seed, count):
     file = os.path.join(folder, "segments", "000000.lcaseg")
     with open(file, "rb") as opened:
         whole = list(frames(opened.read()))
+    read_all(folder)  # loads the compiled kernels, whose compiler alone takes more than a reader may
     limited()
     for _ in range(count):
         parts = [[bytearray(part) for part in frame] for frame in whole]
