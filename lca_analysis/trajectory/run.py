@@ -190,9 +190,9 @@ class Run:
         """Go through recorded points in order, in bounded memory.
 
         Each segment is decoded once; a start inside a segment decodes that segment from its keyframe. Memory: at most
-        12 floats for each element of the tensors asked for and of those that share a block (2^18 words) with them, the
-        point that is given included, and 16 MiB; one more in `steps`. It does not grow with the number of points. An
-        open run itself takes some 350 bytes a point.
+        6 floats for each element of the tensors asked for and of those that share a block (2^18 words) with them, the
+        point that is given and the one before it included, the compressed frame, and 8 MiB; one float more in `steps`.
+        It does not grow with the number of points. An open run itself takes some 350 bytes a point.
 
         Parameters
         ----------
