@@ -18,8 +18,8 @@ class Panel:
 
     Attributes
     ----------
-    layer : ndarray[P] of str
-        Layer of each parameter.
+    layer, name : ndarray[P] of str
+        Layer of each parameter, and its name: tensor[index].
     step, gradient : ndarray[T, P] float32 or float64
         Δ[t, i] and ḡ[t, i].
     spacing : int
@@ -29,6 +29,7 @@ class Panel:
     """
 
     layer: NDArray[np.object_]
+    name: NDArray[np.object_]
     step: NDArray[np.floating]
     gradient: NDArray[np.floating]
     spacing: int
@@ -77,7 +78,8 @@ def read_panel(store: Store, run: str, split: str, iterations: NDArray[np.int64]
     finite = np.isfinite(step).all(1) & np.isfinite(gradient).all(1)
     chosen, spacing = longest_stretch(iterations, finite)
     layer = keys["layer"].to_numpy(object)
-    return Panel(layer, step[chosen], gradient[chosen], spacing, chosen.start)
+    name = (keys["tensor"].astype(str) + "[" + keys["index"].astype(str) + "]").to_numpy(object)
+    return Panel(layer, name, step[chosen], gradient[chosen], spacing, chosen.start)
 
 
 def _read_rows(

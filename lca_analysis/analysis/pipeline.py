@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from lca_analysis.analysis import table_examples as examples
 from lca_analysis.analysis import table_generalization as generalization
 from lca_analysis.analysis import table_helping as helping
 from lca_analysis.analysis import table_hurting as hurting
@@ -165,6 +166,7 @@ def _oscillation(store: Store, run: str, series: LayerSeries, panel: Panel | Non
         found = oscillation.panel_oscillation(panel, layers)
         curves = lags.layer_curves(panel, layers)
         rows += oscillation.oscillation_rows(found)
+        rows += examples.example_rows(panel, found)
         rows += lags.lag_rows(curves, panel, _momentum(store, run), seed)
         within = slice(panel.first, panel.first + len(panel.step))
         totals = dict(zip(series.layers, np.nansum(series.lca[within], axis=0), strict=True))

@@ -19,7 +19,8 @@ Reals = NDArray[np.float64]
 SHORT_PERIOD = 10
 """Oscillations of fewer recorded steps than this count as fast."""
 
-_LEVEL = 0.05
+LEVEL = 0.05
+"""Level of the tests of periodicity, after correction."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def _periodic_rows(name: str, found: list[LayerOscillation]) -> list[Row]:
     owner = np.repeat(np.arange(len(found)), [len(layer.periods[name][1]) for layer in found])
     period = np.concatenate([np.zeros(0), *[layer.periods[name][0] for layer in found]])
     p = np.concatenate([np.zeros(0), *[layer.periods[name][1] for layer in found]])
-    significant = adjust(p, BENJAMINI_HOCHBERG) <= _LEVEL
+    significant = adjust(p, BENJAMINI_HOCHBERG) <= LEVEL
     rows = []
     for place, layer in [(None, None), *enumerate(layer.layer for layer in found)]:
         chosen = np.ones(len(p), bool) if place is None else owner == place
@@ -133,7 +134,7 @@ def _periodic_rows(name: str, found: list[LayerOscillation]) -> list[Row]:
 def _periodic_pair(name: str, layer: str | None, period: Reals, p: Reals, significant: NDArray[np.bool_]) -> list[Row]:
     """Make the two rows of one group of parameters."""
     tested = int(np.isfinite(p).sum())
-    method = f"{PERIODICITY_METHOD}; {BENJAMINI_HOCHBERG} at {100 * _LEVEL:.0f} %"
+    method = f"{PERIODICITY_METHOD}; {BENJAMINI_HOCHBERG} at {100 * LEVEL:.0f} %"
     share = Row(f"percent_periodic_{name}", method, tested, PARAMETERS, layer=layer, null="AR(1) noise")
     middle = replace(share, quantity=f"median_period_{name}", n=int(significant.sum()))
     if tested == 0:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lca_analysis.analysis import compare
 from lca_analysis.batches.marks import Marks, keys_of
 from lca_analysis.batches.outcome import OPEN, Outcome, failure
 from lca_analysis.batches.plan import Job, Plan, make_plan
 from lca_analysis.batches.pool import carry_out
 from lca_analysis.batches.summary import write_summary
+from lca_analysis.batches.together import put_together
 from lca_analysis.errors import ArgumentError, LcaError, MismatchError
 from lca_analysis.progress import track
 from lca_analysis.store import Store, open_store
@@ -102,16 +102,9 @@ def batch(
             outcomes[outcome.path] = outcome
             bar.update()
     ordered = [outcomes[job.path] for job in plan.jobs]
-    if any(outcome.did for outcome in ordered) or not opened.files("results_seeds"):
-        _compare(opened)
-    page = write_summary(opened, Path(plan.out), ordered)
+    compared = put_together(opened, Path(plan.out), ordered)
+    page = write_summary(opened, Path(plan.out), ordered, compared)
     return BatchResult(ordered, Path(plan.store), Path(plan.out), page)
-
-
-def _compare(store: Store) -> None:
-    """Put the runs together, as far as there are any."""
-    if store.files("computations"):
-        compare(store)
 
 
 def _text(path: str | os.PathLike[str] | None) -> str | None:

@@ -103,10 +103,10 @@ class Marks:
     def _files(self, stage: str) -> str:
         """Hash the names and sizes of the files that a stage writes, so that a missing one is noticed."""
         if stage == REPORT:
-            return _hash_files(self.out, (self.out / folder_name(self.run)).rglob("*"))
+            return hash_files(self.out, (self.out / folder_name(self.run)).rglob("*"))
         tables = [name for name in TABLES if name.startswith(_RESULTS) == (stage == ANALYZE)]
         folders = [self.store.path / name / segment("run", self.run) for name in tables]
-        return _hash_files(self.store.path, (file for folder in folders for file in folder.rglob("*.parquet")))
+        return hash_files(self.store.path, (file for folder in folders for file in folder.rglob("*.parquet")))
 
 
 def keys_of(run: Run, settings: RunSettings) -> tuple[str, dict[str, str]]:
@@ -138,6 +138,6 @@ def _hash(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _hash_files(root: Path, files: Iterable[Path]) -> str:
+def hash_files(root: Path, files: Iterable[Path]) -> str:
     """Hash the names and sizes of files."""
     return _hash(sorted((str(file.relative_to(root)), file.stat().st_size) for file in files if file.is_file()))

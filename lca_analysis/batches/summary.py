@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
 """Columns of ``summary.csv`` and ``summary.parquet``, one row per run."""
 
 
-def write_summary(store: Store, out: Path, outcomes: list[Outcome]) -> Path:
+def write_summary(store: Store, out: Path, outcomes: list[Outcome], compared: bool = False) -> Path:
     """Write the summary page and table of a batch.
 
     They tell the state that the runs are in, not what one call did: however often a batch was interrupted, they come
@@ -45,6 +45,8 @@ def write_summary(store: Store, out: Path, outcomes: list[Outcome]) -> Path:
         Folder of the reports.
     outcomes : list of Outcome
         What became of every run.
+    compared : bool
+        Whether there is a page that compares the runs, to link to.
 
     Returns
     -------
@@ -55,7 +57,8 @@ def write_summary(store: Store, out: Path, outcomes: list[Outcome]) -> Path:
     write_atomic(out / "summary.parquet", parquet_bytes(table))
     write_atomic(out / "summary.csv", table.to_pandas().to_csv(index=False, lineterminator="\n").encode())
     done = [_shown(store, outcome) for outcome in outcomes if not outcome.failed]
-    write_atomic(out / "index.html", render_batch(done, [vars(outcome) for outcome in outcomes if outcome.failed]))
+    failed = [vars(outcome) for outcome in outcomes if outcome.failed]
+    write_atomic(out / "index.html", render_batch(done, failed, compared))
     return out / "index.html"
 
 

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from lca_analysis.errors import ArgumentError, MissingDependencyError, NotFoundError
-from lca_analysis.report.figures.axes import label_iterations, label_rows, row_height
+from lca_analysis.report.figures.axes import SIGNS, label_iterations, label_rows, row_height
 from lca_analysis.report.figures.style import FAINT, INK, WIDTH, sign_color, styled
 from lca_analysis.report.sources import Sources
 from lca_analysis.store import Store, open_store
@@ -193,9 +193,9 @@ def _film(scene: Scene, writer: AbstractMovieWriter, file: Path) -> None:
 def _open(scene: Scene) -> tuple[Figure, list[Axes]]:
     """Open a figure for the loss, and beneath it the rows: so far, and now."""
     height = max(1.4, len(scene.names) * row_height(len(scene.names)))
-    figure = Figure(figsize=(WIDTH, 2.4 + height), layout="constrained", dpi=DPI)
+    figure = Figure(figsize=(WIDTH, 2.55 + height), layout="constrained", dpi=DPI)
     FigureCanvasAgg(figure)
-    grid = figure.add_gridspec(2, 1, height_ratios=[1.6, height + 0.8])
+    grid = figure.add_gridspec(2, 1, height_ratios=[1.6, height + 0.95])
     below = grid[1].subgridspec(1, 2)
     return figure, [figure.add_subplot(grid[0]), figure.add_subplot(below[0]), figure.add_subplot(below[1])]
 
@@ -226,7 +226,7 @@ def _still(scene: Scene, loss: Axes, total: Axes, now: Axes) -> _Moving:
         ax.grid(axis="x", color=FAINT)
         ax.locator_params(axis="x", nbins=5)
         ax.set_title(title)
-        ax.set_xlabel("LCA (loss)")
+        ax.set_xlabel(f"LCA (loss)\n{SIGNS}")
         label_rows(ax, scene.names, "layer, input to output" if scene.title.endswith("layers") else "unit")
     now.set_ylabel("")
     now.tick_params(axis="y", labelleft=False)

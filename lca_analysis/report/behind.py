@@ -1,14 +1,19 @@
 """The frames behind the figures, by name: what is drawn, and what lies beside the page as CSV and Parquet."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lca_analysis.errors import NotFoundError
 from lca_analysis.report import sources as frames
-from lca_analysis.report.quantities import LAG, NET_LCA, SHARED_PEAKS
-from lca_analysis.report.sources import Sources
+from lca_analysis.report.quantities import EXAMPLE, LAG, NET_LCA, SHARED_PEAKS
+from lca_analysis.report.sources import EVERY_CLASS, Sources
+
+MOST_CLASS_LANES = 240
+FEWEST_CLASSES, MOST_CLASSES = 4, 20
+MOST_STEPS = 200
 
 Frames = dict[str, pd.DataFrame]
 
@@ -45,6 +50,44 @@ def units(sources: Sources) -> Frames:
 def peaks(sources: Sources) -> Frames:
     """Give the moments of learning."""
     return {"peaks": frames.peaks_with_counts(sources)}
+
+
+def class_peaks(sources: Sources) -> Frames:
+    """Give the moments of learning of single classes, those that learned most where there are many."""
+    rows = sources.every_class("results_peaks")
+    rows = rows[rows["class"] != EVERY_CLASS]
+    if rows.empty:
+        raise NotFoundError("there are no numbers for single classes; lca compute --classes makes them")
+    count = int(np.clip(MOST_CLASS_LANES // rows["layer"].nunique(), FEWEST_CLASSES, MOST_CLASSES))
+    most = rows.groupby("class")["lca"].sum().sort_values(kind="stable").index[:count]
+    rows = rows[rows["class"].isin(most)]
+    together = rows.groupby(["class", "iteration"])["layer"].transform("nunique")
+    return {"class_peaks": rows.assign(layers=together)}
+
+
+def traces(sources: Sources) -> Frames:
+    """Give the series of the parameters that the analysis chose as examples, from the middle of a long run."""
+    chosen = sources.result("results_oscillation", EXAMPLE).dropna(subset=["estimate"])
+    if chosen.empty:
+        raise NotFoundError("no parameter was tested for oscillation")
+    parts = [_trace(sources, row) for _, row in chosen.iterrows()]
+    return {"traces": pd.concat(sorted(parts, key=lambda part: part["net"].iloc[0]), ignore_index=True)}
+
+
+def _trace(sources: Sources, row: "pd.Series[Any]") -> pd.DataFrame:
+    """Read the series of one parameter, which is named tensor[index]."""
+    tensor, _, index = str(row["subject"]).rstrip("]").rpartition("[")
+    series = sources.store.table("series", run=sources.run, split=sources.split, layer=row["layer"])
+    rows = series[(series["tensor"] == tensor) & (series["index"] == int(index))]
+    start = max(0, (len(rows) - MOST_STEPS) // 2)
+    about = {
+        "parameter": row["subject"],
+        "net": rows["lca"].sum(),
+        "period": row["estimate"],
+        "p_adjusted": row["p_adjusted"],
+    }
+    shown = rows.iloc[start : start + MOST_STEPS][["iteration", "weight", "path_gradient", "lca"]]
+    return shown.assign(**about)
 
 
 def layers(sources: Sources) -> Frames:

@@ -53,11 +53,6 @@ def _lag(curve: pd.DataFrame, lags: pd.DataFrame) -> Figure:
     return figures.figure_lag(curve, lags, None if pd.isna(momentum) else float(momentum))
 
 
-def _pairs(pairs: pd.DataFrame) -> Figure:
-    """Draw the matrix of pairs."""
-    return figures.plot_synchronization(pairs).get_figure(root=True)  # type: ignore[return-value]
-
-
 DRAWINGS = (
     Drawing(
         "loss",
@@ -104,8 +99,8 @@ DRAWINGS = (
     Drawing(
         "histogram",
         "Small motions and large ones",
-        "Every parameter in every step, by the size of its LCA. Above: how many there are of each size, on a log "
-        "axis. Beneath: the loss change that they carry.",
+        "Every parameter in every step, by the size of its LCA: how many there are of each size, on a linear and on a "
+        "log axis, and, beneath, the loss change that they carry.",
         ("histogram",),
         behind.histogram,
         figures.figure_histogram,
@@ -120,6 +115,15 @@ DRAWINGS = (
         figures.figure_units,
     ),
     Drawing(
+        "traces",
+        "Two parameters that oscillate",
+        "The one that helped most and the one that hurt most among the sampled parameters whose steps oscillate; of "
+        "long runs, the middle. The gradient is its mean along each step.",
+        ("results_oscillation", "series"),
+        behind.traces,
+        figures.figure_traces,
+    ),
+    Drawing(
         "spectra",
         "Oscillation",
         "The power of each layer's steps and path gradients by period, and at which periods the layer helps or hurts. "
@@ -127,6 +131,16 @@ DRAWINGS = (
         ("results_spectra",),
         behind.table("spectra", "results_spectra"),
         figures.figure_spectra,
+    ),
+    Drawing(
+        "phase",
+        "Phase",
+        "Left: by what angle a layer's steps and its negative path gradients differ at each period; below 90° the "
+        "steps go with the negative gradient. Right: how far the two go together; where it is pale, the angle means "
+        "little.",
+        ("results_spectra",),
+        behind.table("phase", "results_spectra"),
+        figures.figure_phase,
     ),
     Drawing(
         "lag",
@@ -155,11 +169,20 @@ DRAWINGS = (
         figures.figure_peaks,
     ),
     Drawing(
+        "class_peaks",
+        "Moments of learning by class",
+        "The iterations in which each layer lowered the loss of the examples of one class most; where there are many "
+        "classes and layers, of the classes that learned most.",
+        ("results_peaks",),
+        behind.class_peaks,
+        figures.figure_class_peaks,
+    ),
+    Drawing(
         "synchronization",
         "Layers that learn together",
         "How many moments of learning each pair of layers shares.",
         ("results_synchronization",),
         behind.pairs,
-        _pairs,
+        figures.figure_synchronization,
     ),
 )

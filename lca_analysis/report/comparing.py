@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from lca_analysis.analysis.replication import T_METHOD
 from lca_analysis.errors import NotFoundError
 from lca_analysis.report.embedding import embed
-from lca_analysis.report.figures.axes import new_figure, rows_height
+from lca_analysis.report.figures.axes import SIGNS, new_figure, rows_height, short_name
 from lca_analysis.report.figures.layers import plot_layer_net
 from lca_analysis.report.figures.style import styled
 from lca_analysis.report.page import fill
@@ -23,6 +23,7 @@ PAGE = "comparison.html"
 FOLDER = "comparison"
 SEEDS, COMPARISON = "results_seeds", "results_comparison"
 NAME = "net_lca_by_configuration"
+ONE_COLUMN, MOST_PANELS = 3, 24
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,9 @@ def write_comparison(store: Store, out: Path) -> Path:
     for name, frame in tables.items():
         for suffix, data in table_files(frame).items():
             write_atomic(out / FOLDER / f"{name}.{suffix}", data)
-    figure = figure_configurations(net_by_configuration(tables[SEEDS]))
+    net = net_by_configuration(tables[SEEDS])
+    groups = list(dict.fromkeys(net["group"]))
+    figure = figure_configurations(net[net["group"].isin(groups[:MOST_PANELS])])
     files = render(figure)
     for suffix, data in files.items():
         write_atomic(out / FOLDER / f"{NAME}.{suffix}", data)
@@ -67,6 +70,7 @@ def write_comparison(store: Store, out: Path) -> Path:
         "comparison.html.j2",
         picture=embed({NAME: figure}, {NAME: files})[NAME],
         name=NAME,
+        more=max(0, len(groups) - MOST_PANELS),
         folder=FOLDER,
         tables=list(tables),
         pooled=_sections(tables[SEEDS], "group"),
@@ -94,14 +98,14 @@ def net_by_configuration(frame: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        group, layer, estimate, low, high.
+        group, layer, estimate, low, high, n (runs).
     """
     split = "train" if (frame["split"] == "train").any() else frame["split"].iloc[0]
     chosen = (frame["split"] == split) & (frame["quantity"] == NET_LCA) & (frame["method"] == T_METHOD)
     rows = frame[chosen & frame["layer"].notna() & frame["estimate"].notna()]
     if rows.empty:
         raise NotFoundError("no configuration has enough runs for the net LCA of its layers")
-    return rows.drop_duplicates(["group", "layer"])[["group", "layer", "estimate", "low", "high"]]
+    return rows.drop_duplicates(["group", "layer"])[["group", "layer", "estimate", "low", "high", "n"]]
 
 
 @styled
@@ -116,16 +120,25 @@ def figure_configurations(frame: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        Panels under each other that share the axis of LCA.
+        Panels that share the axis of LCA, under each other or in two columns.
     """
-    groups = list(dict.fromkeys(frame["group"]))
-    parts = [frame[frame["group"] == group] for group in groups]
-    heights = [rows_height(len(part)) for part in parts]
-    figure = new_figure(sum(heights))
-    panels = figure.subplots(len(groups), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    for ax, group, part in zip(panels, groups, parts, strict=True):
+    parts = [rows for _, rows in frame.groupby("group", sort=False)]
+    columns = 1 if len(parts) <= ONE_COLUMN else 2
+    lines = [parts[start : start + columns] for start in range(0, len(parts), columns)]
+    heights = [max(rows_height(len(part)) for part in line) for line in lines]
+    figure = new_figure(sum(heights) + 0.2)
+    panels = figure.subplots(len(lines), columns, sharex=True, squeeze=False, height_ratios=heights).ravel()
+    for ax, part in zip(panels, parts, strict=False):
         plot_layer_net(part, ax)
-        ax.set_title(str(group).replace("$", r"\$"))
+        runs = int(part["n"].max())
+        ax.set_title(
+            f"{short_name(str(part['group'].iloc[0]))} ({runs} run{'' if runs == 1 else 's'})".replace("$", r"\$")
+        )
         ax.set_ylabel("layer")
-        ax.set_xlabel("mean net LCA over seeds (loss)" if ax is panels[-1] else "")
+        ax.set_xlabel("")
+    for ax in panels[len(parts) :]:
+        ax.set_visible(False)
+    for ax in panels[max(0, len(parts) - columns) : len(parts)]:
+        ax.set_xlabel(f"mean net LCA over seeds (loss)\n{SIGNS}")
+        ax.tick_params(labelbottom=True)
     return figure

@@ -9,7 +9,7 @@ from lca_analysis.report.dark import follow_scheme
 from lca_analysis.report.saving import render_png
 
 MOST_BYTES = 3_300_000
-LARGEST_VECTOR = 200_000
+LARGEST_VECTOR = 600_000
 COARSE_DPI = (110, 80, 60)
 CSS_PIXELS = 96
 

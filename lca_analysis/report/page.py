@@ -148,7 +148,7 @@ def render_index(rows: list[tuple[str, list[Fact]]], compared: bool = False) -> 
     return fill("runs.html.j2", rows=shown, labels=labels, compared=compared, version=version("lca-analysis"))
 
 
-def render_batch(rows: list[dict[str, Any]], failed: list[dict[str, Any]]) -> bytes:
+def render_batch(rows: list[dict[str, Any]], failed: list[dict[str, Any]], compared: bool = False) -> bytes:
     """Write the page that sums a batch up.
 
     Parameters
@@ -157,6 +157,8 @@ def render_batch(rows: list[dict[str, Any]], failed: list[dict[str, Any]]) -> by
         Of each run that has a page: run, link, notes (list of str) and texts (label to text).
     failed : list of dict
         Of each run that failed: run, path, stage and reason.
+    compared : bool
+        Whether there is a page that compares configurations, to link to.
 
     Returns
     -------
@@ -164,7 +166,8 @@ def render_batch(rows: list[dict[str, Any]], failed: list[dict[str, Any]]) -> by
         UTF-8.
     """
     labels = list(dict.fromkeys(label for row in rows for label in row["texts"]))
-    return fill("batch.html.j2", rows=rows, failed=failed, labels=labels, version=version("lca-analysis"))
+    about = {"rows": rows, "failed": failed, "labels": labels, "compared": compared}
+    return fill("batch.html.j2", **about, version=version("lca-analysis"))
 
 
 def fill(template: str, **context: Any) -> bytes:

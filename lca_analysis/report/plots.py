@@ -9,34 +9,29 @@ import pandas as pd
 
 from lca_analysis.errors import ArgumentError
 from lca_analysis.report.catalogue import DRAWINGS
-from lca_analysis.report.figures import (
-    plot_coincidence,
-    plot_cumulative,
-    plot_histogram_count,
-    plot_histogram_lca,
-    plot_lag,
-    plot_lag_curve,
-    plot_layer_gross,
-    plot_layer_helping,
-    plot_layer_net,
-    plot_loss,
-    plot_parameter_helping,
-    plot_parameter_helping_layers,
-    plot_part,
-    plot_peaks,
-    plot_percent_helping,
-    plot_power,
-    plot_residual,
-    plot_spectral_lca,
-    plot_synchronization,
-    plot_units,
-)
+from lca_analysis.report.figures.class_peaks import plot_class_peaks
+from lca_analysis.report.figures.cumulative import plot_cumulative
+from lca_analysis.report.figures.helping import plot_layer_helping, plot_percent_helping
+from lca_analysis.report.figures.histogram import plot_histogram_count, plot_histogram_lca
+from lca_analysis.report.figures.lag import plot_lag, plot_lag_curve
+from lca_analysis.report.figures.layers import plot_layer_gross, plot_layer_net
+from lca_analysis.report.figures.loss import plot_loss, plot_residual
+from lca_analysis.report.figures.parameter_helping import plot_parameter_helping, plot_parameter_helping_layers
+from lca_analysis.report.figures.parts import plot_part
+from lca_analysis.report.figures.peaks import plot_coincidence, plot_peaks
+from lca_analysis.report.figures.phase import plot_coherence, plot_phase
+from lca_analysis.report.figures.spectra import plot_power, plot_spectral_lca
+from lca_analysis.report.figures.synchronization import plot_synchronization
+from lca_analysis.report.figures.traces import plot_trace
+from lca_analysis.report.figures.units import plot_units
 from lca_analysis.report.sources import Sources
 from lca_analysis.store import Store
 
 __all__ = [
     "PAPER",
     "frames",
+    "plot_class_peaks",
+    "plot_coherence",
     "plot_coincidence",
     "plot_cumulative",
     "plot_histogram_count",
@@ -52,10 +47,12 @@ __all__ = [
     "plot_part",
     "plot_peaks",
     "plot_percent_helping",
+    "plot_phase",
     "plot_power",
     "plot_residual",
     "plot_spectral_lca",
     "plot_synchronization",
+    "plot_trace",
     "plot_units",
 ]
 

@@ -3,6 +3,7 @@
 NET_LCA = "net_lca"
 LAG = "lag"
 SHARED_PEAKS = "shared_peaks"
+EXAMPLE = "oscillating_parameter"
 
 _WORDS = {
     "percent_helping": "Percent helping (%)",
@@ -35,6 +36,7 @@ _WORDS = {
     "percent_periodic_gradient": "Parameters whose gradients oscillate (%)",
     "median_period_step": "Median period of oscillating steps (iterations)",
     "median_period_gradient": "Median period of oscillating gradients (iterations)",
+    EXAMPLE: "Parameters that oscillate, as examples: period (iterations)",
     "sampled_lca": "Net LCA of the sampled parameters (loss)",
     SHARED_PEAKS: "Shared moments of learning (pairs of layers)",
     "expected_shared_peaks": "Shared moments expected under the null (pairs of layers)",

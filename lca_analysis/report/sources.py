@@ -56,9 +56,12 @@ class Sources:
 
     def table(self, name: str, split: str | None = None) -> pd.DataFrame:
         """Read a table of the run for one split, all classes together, layers by depth."""
+        frame = self.every_class(name, split)
+        return frame[frame["class"] == EVERY_CLASS].reset_index(drop=True) if "class" in frame else frame
+
+    def every_class(self, name: str, split: str | None = None) -> pd.DataFrame:
+        """Read a table of the run for one split, with the rows of single classes, layers by depth."""
         frame = self.store.table(name, run=self.run, split=split or self.split)
-        if "class" in frame:
-            frame = frame[frame["class"] == EVERY_CLASS]
         return self.by_depth(frame).reset_index(drop=True) if "layer" in frame else frame
 
     def by_depth(self, frame: pd.DataFrame) -> pd.DataFrame:

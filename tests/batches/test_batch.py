@@ -76,13 +76,35 @@ def test_twelve_runs_two_broken(runs_of, tmp_path, capsys):
     assert "12 runs, 2 failed" in page
     assert "is not the data that the run was recorded with" in page
     assert page.count('<a href="run') == 10
+    assert '<a href="comparison.html">' in page
+    assert (tmp_path / "out" / "comparison.html").is_file()
 
-    before = stamps(tmp_path / "store", tmp_path / "out" / "run00")
+    parts = [tmp_path / "store", tmp_path / "out" / "run00", tmp_path / "out" / "comparison"]
+    before = stamps(*parts)
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 10
     assert "10 of 12 runs were up to date; nothing was done" in capsys.readouterr().out
-    assert stamps(tmp_path / "store", tmp_path / "out" / "run00") == before
+    assert stamps(*parts) == before
+
+
+def test_the_comparison_follows_the_runs(runs_of, tmp_path):
+    runs = runs_of(3)
+    page, store = tmp_path / "out" / "comparison.html", tmp_path / "store"
+    go(tmp_path, runs / "run00", splits=["validation"])
+    assert not page.exists()
+    assert lca.open_store(store).files("results_seeds")
+    go(tmp_path, [runs / "run00", runs / "run01"], splits=["validation"])
+    first = page.read_bytes()
+    assert b", validation <span>" in first
+    page.unlink()
+    result = go(tmp_path, [runs / "run00", runs / "run01"], splits=["validation"])
+    assert result.did_nothing
+    assert page.read_bytes() == first
+    before = page.stat().st_mtime_ns
+    go(tmp_path, runs, splits=["validation"])
+    assert page.stat().st_mtime_ns > before
+    assert (tmp_path / "out" / "comparison" / "results_seeds.parquet").is_file()
 
 
 def test_killed_half_way_it_goes_on_without_doing_anything_again(runs_of, tmp_path):

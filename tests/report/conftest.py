@@ -69,7 +69,7 @@ def report_of(store_of, tmp_path_factory):
 @pytest.fixture(scope="session")
 def analyzed(tmp_path_factory):
     """A store of three layers, of which the last hurts, with its analyses."""
-    store = synthetic_store(tmp_path_factory.mktemp("whole"), iterations=120)
+    store = synthetic_store(tmp_path_factory.mktemp("whole"), iterations=120, classes=2)
     analyze(store, progress=False)
     return store
 

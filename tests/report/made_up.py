@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lca_analysis.report.quantities import LAG, NET_LCA, SHARED_PEAKS
+from lca_analysis.report.quantities import EXAMPLE, LAG, NET_LCA, SHARED_PEAKS
 from lca_analysis.store import Store, bin_edges, open_store
 
 T = 120
 UNITS = 12
+CLASSES = 10
 COMMON = {"class": -1, "confidence": 0.95, "adjustment": "holm", "n": T, "replication": "iterations"}
 
 
@@ -98,7 +99,8 @@ def _spectra(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
                 "layer": name, "frequency": frequency, "period": period,
                 "power_step": 1e-3 / (0.01 + (frequency - 0.05 - 0.3 * place / len(names)) ** 2),
                 "power_gradient": 1e-2 / (0.02 + (frequency - 0.1) ** 2), "background_step": 1e-3,
-                "coherence": 0.4, "phase": 0.5, "lca": rng.normal(-0.001, 0.004, 65), "lca_sampled_fraction": 0.3,
+                "coherence": np.exp(-3 * frequency), "phase": np.linspace(0, 3, 65) * (-1) ** place,
+                "lca": rng.normal(-0.001, 0.004, 65), "lca_sampled_fraction": 0.3,
             }
         )
         for place, name in enumerate(names)
@@ -126,6 +128,23 @@ def _peaks(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
     return pd.concat(rows)
 
 
+def _class_peaks(names: list[str], rng: np.random.Generator) -> pd.DataFrame:
+    return pd.concat([_peaks(names, rng).assign(**{"class": one}) for one in range(CLASSES)])
+
+
+def _series(names: list[str]) -> pd.DataFrame:
+    times = np.arange(T)
+    parts = []
+    for place, name in enumerate((names[0], names[1])):
+        weight = np.sin(times / (3 + place)) + 20 * place
+        gradient = 1e-5 * np.cos(times / (3 + place)) + 1e-6 * (place - 0.5)
+        lca = np.gradient(weight) * gradient
+        index = {"layer": name, "tensor": f"{name}.weight", "index": 7 + place}
+        columns = {"iteration": times, "weight": weight, "step": np.gradient(weight), "path_gradient": gradient}
+        parts.append(pd.DataFrame({**columns, **index, "lca": lca}))
+    return pd.concat(parts).sort_values("iteration", kind="stable")
+
+
 def tables(layers: int, seed: int = 0) -> dict[str, pd.DataFrame]:
     """Make the tables of one split that the figures draw, for so many layers."""
     rng, names = np.random.default_rng(seed), layer_names(layers)
@@ -142,7 +161,8 @@ def tables(layers: int, seed: int = 0) -> dict[str, pd.DataFrame]:
         "results_cumulative": cumulative,
         "results_spectra": _spectra(names, rng),
         "results_lag_curve": _lag_curve(names),
-        "results_peaks": _peaks(names, rng),
+        "results_peaks": pd.concat([_peaks(names, rng), _class_peaks(names, rng)]),
+        "series": _series(names),
     }
 
 
@@ -180,6 +200,12 @@ def _computation_row(seed: int) -> pd.DataFrame:
     return pd.DataFrame([row])
 
 
+def _examples(names: list[str]) -> pd.DataFrame:
+    ends = [(names[0], f"{names[0]}.weight[7]"), (names[1], f"{names[1]}.weight[8]")]
+    row = {**COMMON, "quantity": EXAMPLE, "method": "made up", "p": 1e-9, "p_adjusted": 2e-4}
+    return pd.DataFrame([{**row, "layer": layer, "subject": name, "estimate": 18.85} for layer, name in ends])
+
+
 def common_results(layers: int) -> dict[str, pd.DataFrame]:
     """Make rows of the tables that share the common columns; one of them has no result."""
     names = layer_names(layers)
@@ -199,6 +225,6 @@ def common_results(layers: int) -> dict[str, pd.DataFrame]:
     return {
         "results_helping": pd.DataFrame([none]),
         "results_hurting": pd.DataFrame(net).assign(quantity=NET_LCA),
-        "results_oscillation": pd.DataFrame(lag).assign(quantity=LAG),
+        "results_oscillation": pd.concat([pd.DataFrame(lag).assign(quantity=LAG), _examples(names)]),
         "results_synchronization": pd.DataFrame(pairs).assign(quantity=SHARED_PEAKS),
     }

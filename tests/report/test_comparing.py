@@ -31,7 +31,7 @@ def store(tmp_path_factory):
 def test_each_configuration_has_its_panel_of_means_and_intervals(store):
     frame = net_by_configuration(store.table("results_seeds"))
     figure = figure_configurations(frame)
-    assert [ax._left_title.get_text() for ax in figure.axes] == ["plain", "slowed"]
+    assert [ax._left_title.get_text() for ax in figure.axes] == ["plain (4 runs)", "slowed (4 runs)"]
     for ax, values in zip(figure.axes, NET.values(), strict=True):
         np.testing.assert_allclose([bar.get_width() for bar in ax.patches], values.mean(axis=0))
         half = stats.t.ppf(0.975, 3) * stats.sem(values, axis=0)

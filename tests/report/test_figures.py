@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from lca_analysis.errors import ArgumentError
-from lca_analysis.report import figures
+from lca_analysis.report import figures, plots
 from lca_analysis.report.figures.axes import edges, short_name
 from lca_analysis.report.figures.style import HELPING, HURTING, LCA_COLORS, sign_color
 
@@ -35,7 +35,7 @@ def test_loss_draws_the_loss_and_what_was_rebuilt():
     frame = pd.DataFrame(
         {"split": "train", "iteration": [0, 1, 2], "loss": [2.0, 1.5, 1.2], "rebuilt": [2.0, 1.4, 1.1]}
     )
-    drawn = lines(figures.plot_loss(frame))
+    drawn = lines(plots.plot_loss(frame))
     np.testing.assert_array_equal(drawn["train: loss"].get_ydata(), [2.0, 1.5, 1.2])
     np.testing.assert_array_equal(drawn["train: rebuilt from the allocated sum"].get_ydata(), [2.0, 1.4, 1.1])
 
@@ -43,14 +43,14 @@ def test_loss_draws_the_loss_and_what_was_rebuilt():
 @pytest.mark.parametrize(("last", "scale"), [(0.01, "log"), (1.0, "linear"), (-1.0, "linear")])
 def test_loss_axis_is_logarithmic_when_the_loss_spans_decades(last, scale):
     frame = pd.DataFrame({"split": "train", "iteration": [0, 1], "loss": [2.0, last], "rebuilt": [2.0, last]})
-    assert figures.plot_loss(frame).get_yscale() == scale
+    assert plots.plot_loss(frame).get_yscale() == scale
 
 
 def test_residual_draws_sizes_and_crosses_what_missed_the_tolerance():
     frame = pd.DataFrame(
         {"split": "train", "iteration": [0, 1, 2], "residual": [-1e-4, 0.0, 2e-3], "status": ["ok", "ok", "tolerance"]}
     )
-    ax = figures.plot_residual(frame, tolerance=1e-3)
+    ax = plots.plot_residual(frame, tolerance=1e-3)
     drawn = lines(ax)
     np.testing.assert_array_equal(drawn["train"].get_xydata(), [[0, 1e-4], [2, 2e-3]])
     np.testing.assert_array_equal(drawn["tolerance not met"].get_xydata(), [[2, 2e-3]])
@@ -60,12 +60,12 @@ def test_residual_draws_sizes_and_crosses_what_missed_the_tolerance():
 
 def test_residuals_of_exactly_zero_are_drawn_without_a_log_axis():
     frame = pd.DataFrame({"split": "train", "iteration": [0], "residual": [0.0], "status": ["ok"]})
-    assert figures.plot_residual(frame).get_yscale() == "linear"
+    assert plots.plot_residual(frame).get_yscale() == "linear"
 
 
 def test_percent_helping_draws_the_network_and_the_half(made):
     frame = made(3)["results_helping_series"]
-    ax = figures.plot_percent_helping(frame)
+    ax = plots.plot_percent_helping(frame)
     network = frame[frame["layer"].isna()]
     drawn = [line for line in ax.get_lines() if len(line.get_xdata()) == len(network)]
     np.testing.assert_array_equal(drawn[0].get_ydata(), network["percent_helping"])
@@ -75,7 +75,7 @@ def test_percent_helping_draws_the_network_and_the_half(made):
 
 def test_layer_helping_draws_one_row_per_layer_centred_at_half(made):
     frame = made(21)["results_helping_series"]
-    ax = figures.plot_layer_helping(frame)
+    ax = plots.plot_layer_helping(frame)
     rows = frame.dropna(subset=["layer"])
     picture = ax.images[0]
     for place, (_, part) in enumerate(rows.groupby("layer", sort=False)):
@@ -88,7 +88,7 @@ def test_layer_helping_draws_one_row_per_layer_centred_at_half(made):
 
 def test_parameter_helping_bars_are_the_networks_counts(made):
     frame = made(3)["results_parameter_helping"]
-    ax = figures.plot_parameter_helping(frame)
+    ax = plots.plot_parameter_helping(frame)
     network = frame[frame["layer"].isna()]
     np.testing.assert_array_equal([bar.get_height() for bar in ax.patches], network["count"])
     np.testing.assert_allclose([bar.get_x() for bar in ax.patches], network["lower"])
@@ -102,7 +102,9 @@ def test_histogram_bars_are_counts_and_sums_coloured_by_sign():
             "count": [5, 0, 7, 9], "lca": [-0.5, 0.0, 0.0, 0.25],
         }
     )  # fmt: skip
-    above, beneath = figures.figure_histogram(frame).axes
+    linear, above, beneath = figures.figure_histogram(frame).axes
+    assert [bar.get_height() for bar in linear.patches] == [5, 7, 9]
+    assert linear.get_yscale() == "linear"
     assert [bar.get_height() for bar in above.patches] == [5, 7, 9]
     assert [bar.get_height() for bar in beneath.patches] == [-0.5, 0.0, 0.25]
     assert colors(above.patches) == [HELPING, sign_color(0).upper(), HURTING]
@@ -111,7 +113,7 @@ def test_histogram_bars_are_counts_and_sums_coloured_by_sign():
 
 
 def test_histogram_ticks_stand_at_the_edges_that_they_name(made):
-    ax = figures.plot_histogram_count(made(3)["histogram"].query("layer == 'fc1'"))
+    ax = plots.plot_histogram_count(made(3)["histogram"].query("layer == 'fc1'"))
     places = dict(zip([label.get_text() for label in ax.get_xticklabels()], ax.get_xticks(), strict=True))
     assert places["0"] == 0
     named = [text for text in places if "10^{-6}" in text]
@@ -145,7 +147,7 @@ def test_parts_are_drawn_side_by_side_on_one_scale():
 
 def test_cumulative_draws_every_layer(made):
     frame = made(21)["results_cumulative"]
-    ax = figures.plot_cumulative(frame)
+    ax = plots.plot_cumulative(frame)
     for name, rows in frame.groupby("layer"):
         np.testing.assert_array_equal(lines(ax)[name].get_ydata(), rows["lca"])
     named = [text.get_text() for text in ax.texts]
@@ -168,7 +170,7 @@ def test_units_draw_one_row_per_unit_in_the_order_given():
     frame = pd.DataFrame(
         {"iteration": [0, 1, 0, 1], "layer": "fc", "unit": [5, 5, 2, 2], "lca": [-1.0, np.nan, 2.0, 0.0]}
     )
-    ax = figures.plot_units(frame)
+    ax = plots.plot_units(frame)
     array = ax.images[0].get_array()
     np.testing.assert_array_equal(array.filled(99), [[-1.0, 99], [2.0, 0.0]])
     assert ax.images[0].norm(0.0) == pytest.approx(0.5)
@@ -176,7 +178,7 @@ def test_units_draw_one_row_per_unit_in_the_order_given():
 
 def test_uneven_iterations_keep_their_place():
     frame = pd.DataFrame({"iteration": [0, 1, 10], "layer": "fc", "unit": 0, "lca": [-1.0, 1.0, 2.0]})
-    mesh = figures.plot_units(frame).collections[0]
+    mesh = plots.plot_units(frame).collections[0]
     np.testing.assert_array_equal(mesh.get_coordinates()[0, :, 0], [-0.5, 0.5, 5.5, 14.5])
 
 
@@ -200,7 +202,7 @@ def test_spectra_draw_power_relative_to_the_largest_and_lca_centred(made):
 
 def test_lag_draws_estimates_intervals_and_the_momentum_delay():
     frame = pd.DataFrame({"layer": ["a", "b"], "estimate": [4.0, np.nan], "low": [3.0, np.nan], "high": [6.0, np.nan]})
-    ax = figures.plot_lag(frame, momentum=0.9)
+    ax = plots.plot_lag(frame, momentum=0.9)
     np.testing.assert_array_equal(lines(ax)["lag"].get_xdata(), [4.0, np.nan])
     assert lines(ax)["m/(1−m) = 9"].get_xdata()[0] == pytest.approx(9.0)
     np.testing.assert_array_equal(ax.collections[0].get_segments()[0], [[3.0, 0.0], [6.0, 0.0]])
@@ -208,7 +210,7 @@ def test_lag_draws_estimates_intervals_and_the_momentum_delay():
 
 def test_lag_curve_draws_every_layer(made):
     frame = made(21)["results_lag_curve"]
-    picture = figures.plot_lag_curve(frame).images[0]
+    picture = plots.plot_lag_curve(frame).images[0]
     np.testing.assert_array_equal(np.asarray(picture.get_array()).ravel(), frame["cross_correlation"])
 
 
@@ -224,7 +226,7 @@ def test_peaks_are_marked_where_they_are_and_darker_when_shared():
 
 def test_synchronization_is_symmetric_with_an_empty_diagonal():
     frame = pd.DataFrame({"first": ["a", "a", "b"], "second": ["b", "c", "c"], "estimate": [4.0, 0.0, 2.0]})
-    ax = figures.plot_synchronization(frame)
+    ax = plots.plot_synchronization(frame)
     matrix = ax.images[0].get_array()
     np.testing.assert_array_equal(matrix.filled(-1), [[-1, 4, 0], [4, -1, 2], [0, 2, -1]])
     assert sorted(text.get_text() for text in ax.texts) == ["0", "0", "2", "2", "4", "4"]
@@ -232,11 +234,11 @@ def test_synchronization_is_symmetric_with_an_empty_diagonal():
 
 def test_figures_draw_into_given_axes(made):
     ax = Figure().subplots()
-    assert figures.plot_cumulative(made(3)["results_cumulative"], ax) is ax
-    assert isinstance(figures.plot_layer_gross(layer_frame()), Axes)
+    assert plots.plot_cumulative(made(3)["results_cumulative"], ax) is ax
+    assert isinstance(plots.plot_layer_gross(layer_frame()), Axes)
 
 
-PLOTS = [getattr(figures, name) for name in figures.__all__ if name.startswith("plot_")]
+PLOTS = [getattr(plots, name) for name in plots.__all__ if name.startswith("plot_")]
 
 
 @pytest.mark.parametrize("plot", PLOTS, ids=lambda plot: plot.__name__)
@@ -245,7 +247,7 @@ def test_frames_without_the_columns_or_rows_are_refused(plot):
         plot(pd.DataFrame({"nothing": [1]}))
     names = ("split iteration loss rebuilt residual status layer unit lca percent_helping lower upper count bin "
              "lca_helping lca_hurting estimate low high frequency power_step power_gradient lag cross_correlation "
-             "layers first second lca_gradient lca_momentum lca_decay")  # fmt: skip
+             "layers first second lca_gradient lca_momentum lca_decay weight class phase coherence")  # fmt: skip
     with pytest.raises(ArgumentError, match="no rows"):
         plot(pd.DataFrame({name: [] for name in names.split()}))
 
@@ -261,3 +263,51 @@ def test_long_names_keep_both_ends():
     assert len(short) == 26
     assert short.startswith("encoder.laye")
     assert short.endswith("ection.weight")
+
+
+def test_traces_draw_the_numbers_and_colour_steps_by_sign():
+    frame = pd.DataFrame(
+        {
+            "iteration": [0, 1, 2], "weight": [0.5, 0.4, 0.6], "path_gradient": [2.0, -1.0, 3.0],
+            "lca": [-0.2, 0.0, 0.3], "parameter": "a.weight[3]", "net": 0.1, "period": 2.0, "p_adjusted": 0.04,
+        }
+    )  # fmt: skip
+    for of in ("weight", "path_gradient"):
+        line = plots.plot_trace(frame, of=of).get_lines()[0]
+        np.testing.assert_array_equal(line.get_xydata(), frame[["iteration", of]])
+    bars = plots.plot_trace(frame, of="lca").collections[0]
+    ends = [segment[:, 1].tolist() for segment in bars.get_segments()]
+    assert ends == [[0, -0.2], [0, 0], [0, 0.3]]
+    assert [to_hex(color) for color in bars.get_colors()] == [sign_color(value).lower() for value in frame["lca"]]
+    both = pd.concat([frame.assign(parameter="b-1.weight[0]", net=-0.01), frame])
+    titles = [ax._left_title.get_text() for ax in figures.figure_traces(both).axes[:2]]
+    assert titles == [
+        "b-1.weight[0]\nhelping, LCA −0.01\nperiod 2 iterations, p = 0.04 (adjusted)",
+        "a.weight[3]\nhurting, LCA +0.1\nperiod 2 iterations, p = 0.04 (adjusted)",
+    ]
+
+
+def test_phase_is_an_angle_whichever_is_ahead_and_blue_where_steps_follow():
+    frame = pd.DataFrame(
+        {
+            "layer": np.repeat(["z", "a"], 3), "frequency": [0.0, 0.25, 0.5] * 2,
+            "phase": [0.0, -np.pi / 2, np.pi, np.pi / 4, 3.0, np.nan], "coherence": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+        }
+    )  # fmt: skip
+    ax = plots.plot_phase(frame)
+    drawn = ax.collections[0]
+    np.testing.assert_allclose(drawn.get_array().filled(-1), [[0, 90, 180], [45, np.degrees(3), -1]])
+    assert to_hex(drawn.cmap(drawn.norm(0))) == to_hex(LCA_COLORS(0.0))
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["z", "a"]
+    coherence = plots.plot_coherence(frame).collections[0].get_array()
+    np.testing.assert_array_equal(coherence, [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]])
+
+
+def test_peaks_of_classes_have_their_lane_in_the_layer_s_row():
+    frame = pd.DataFrame({"layer": ["z", "z", "a"], "class": [0, 7, 7], "iteration": [3, 9, 9], "layers": [1, 2, 2]})
+    ax = plots.plot_class_peaks(frame)
+    alone, shared = (line.get_xydata() for line in ax.get_lines())
+    np.testing.assert_allclose(alone, [[3, -0.4], [3, 0], [3, np.nan]])
+    np.testing.assert_allclose(shared, [[9, 0], [9, 0.4], [9, np.nan], [9, 1], [9, 1.4], [9, np.nan]], atol=1e-12)
+    assert "from the top: classes 0, 7\n" in ax._left_title.get_text()
+    assert len({line.get_color() for line in ax.get_lines()}) == 2

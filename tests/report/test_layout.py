@@ -14,9 +14,12 @@ NAMES = [drawing.name for drawing in DRAWINGS]
 TOUCH = 2.0
 PANELS = {
     "loss": ["loss", "|residual| (loss)"], "layers": ["layer, input to output", ""],
-    "cumulative": ["cumulative LCA (loss)", "cumulative LCA (loss)"],
+    "cumulative": ["cumulative LCA (loss)\nhelping < 0 < hurting"] * 2,
     "helping": ["parameters that help (%)", "layer, input to output"],
-    "parameter_helping": ["parameters", "layer, input to output"], "histogram": ["values", "LCA in the bin (loss)"],
+    "parameter_helping": ["parameters", "layer, input to output"],
+    "histogram": ["values", "values (log axis)", "LCA in the bin (loss)"],
+    "phase": ["layer, input to output", ""], "class_peaks": ["layer, input to output"],
+    "traces": ["weight", "", "gradient (loss/weight)", "", "LCA (loss)\nhelping < 0 < hurting", ""],
     "spectra": ["layer, input to output", "", ""], "lag": ["layer, input to output", ""],
     "parts": ["layer, input to output", "", ""], "peaks": ["layers", "layer, input to output"],
     "synchronization": ["layer, input to output"],
@@ -88,7 +91,9 @@ def test_axes_say_what_they_show(drawn, name):
     assert all(ax.get_xlabel() for ax in panels(drawn[1][name])[-1:] if name != "synchronization")
 
 
-@pytest.mark.parametrize("name", ["layers", "helping", "parameter_helping", "spectra", "lag", "parts", "peaks"])
+@pytest.mark.parametrize(
+    "name", ["layers", "helping", "parameter_helping", "spectra", "phase", "lag", "parts", "peaks", "class_peaks"]
+)
 def test_every_layer_has_its_row(drawn, name):
     layers, figures = drawn
     [rows] = {len(ax.get_yticks()) for ax in panels(figures[name]) if ax.get_ylabel() == "layer, input to output"}

@@ -3,7 +3,9 @@
 import inspect
 import os
 import re
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import matplotlib as mpl
 import matplotlib.style
@@ -18,7 +20,8 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "figures.md"
 
 def test_every_plot_of_the_figures_is_public():
     public = {name for name in plots.__all__ if name.startswith("plot_")}
-    assert public == {name for name in figures.__all__ if name.startswith("plot_")}
+    modules = [import_module(f"{figures.__name__}.{module.name}") for module in iter_modules(figures.__path__)]
+    assert public == {name for module in modules for name in vars(module) if name.startswith("plot_")}
     for name in public:
         first, second = list(inspect.signature(getattr(plots, name)).parameters.values())[:2]
         assert (first.name, second.name, second.default) == ("frame", "ax", None)

@@ -155,7 +155,7 @@ def test_heat_maps_of_more_columns_than_a_screen_are_averaged():
 
 def test_large_figures_are_embedded_as_pixels():
     figure = new_figure(3.0)
-    figure.subplots().scatter(*np.random.default_rng(0).random((2, 4000)))
+    figure.subplots().scatter(*np.random.default_rng(0).random((2, 12_000)))
     assert embed({"a": figure}, {"a": render(figure)})["a"].source.startswith("data:image/png;base64,")
 
 

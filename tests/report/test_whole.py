@@ -19,7 +19,7 @@ def test_the_page_says_and_draws_what_the_analyses_found(analyzed, analyzed_page
     path = analyzed_page
     text = path.read_text(encoding="utf-8")
     assert "No figure" not in text
-    assert len(list((path.parent / "figures").iterdir())) == 24
+    assert len(list((path.parent / "figures").iterdir())) == 30
     for finding in findings(analyzed, "synthetic", "train"):
         assert finding.text.replace("'", "&#39;").replace("<", "&lt;") in text
         assert f'href="#{finding.figure}"' in text

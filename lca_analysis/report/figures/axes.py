@@ -17,6 +17,9 @@ LONGEST_NAME = 26
 COLOR_SHARE = 0.98
 SCALE_LENGTH = 2.2
 MOST_CELLS = 1000
+SIGNS = "helping < 0 < hurting"
+"""What the sign of LCA means, for labels."""
+
 Array = np.ndarray
 
 
@@ -123,12 +126,17 @@ def extension(norm: Any, values: Any) -> Literal["both", "neither", "min", "max"
     return "both" if below and above else "min" if below else "max" if above else "neither"
 
 
-def add_scale(ax: Axes, label: str, panel_height: float, *, whole: bool = False) -> None:
-    """Put the colour scale of an axes' picture at its right, at most two inches long; whole marks whole numbers."""
+def add_scale(
+    ax: Axes, label: str, panel_height: float, *, whole: bool = False, ticks: Sequence[float] | None = None
+) -> None:
+    """Put the colour scale of an axes' picture at its right, not too long; whole marks whole numbers, ticks these."""
     shrink = min(1.0, SCALE_LENGTH / panel_height)
     picture = ax.images[0] if ax.images else ax.collections[0]
     extend = extension(picture.norm, picture.get_array())
     scale = ax.figure.colorbar(picture, ax=ax, shrink=shrink, aspect=18, pad=0.015, fraction=0.06, extend=extend)
+    if ticks is not None:
+        scale.set_ticks(list(ticks), labels=[f"{tick:g}".replace("-", "−") for tick in ticks])
+        scale.ax.minorticks_off()
     scale.outline.set_visible(False)
     if whole:
         scale.locator = MaxNLocator(integer=True, nbins=6)

@@ -7,7 +7,15 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lca_analysis.report.figures.axes import check, label_iterations, layer_order, new_axes, new_figure, short_name
+from lca_analysis.report.figures.axes import (
+    SIGNS,
+    check,
+    label_iterations,
+    layer_order,
+    new_axes,
+    new_figure,
+    short_name,
+)
 from lca_analysis.report.figures.style import (
     DEPTH_COLORS,
     HELPING,
@@ -63,7 +71,7 @@ def _draw_lines(frame: pd.DataFrame, ax: Axes) -> dict[str, str]:
         ax.plot(rows["iteration"], rows["lca"], color=colors[str(name)], linewidth=width, label=str(name))
     label_iterations(ax, frame["iteration"].min(), frame["iteration"].max())
     ax.margins(y=0.04)
-    ax.set_ylabel("cumulative LCA (loss)")
+    ax.set_ylabel(f"cumulative LCA (loss)\n{SIGNS}")
     return colors
 
 

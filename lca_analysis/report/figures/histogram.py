@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lca_analysis.report.figures.axes import check, new_axes, new_figure
+from lca_analysis.report.figures.axes import SIGNS, check, new_axes, new_figure
 from lca_analysis.report.figures.style import INK, sign_color, styled
 from lca_analysis.store import bin_numbers
 
@@ -54,12 +54,12 @@ def _label_bins(ax: Axes, rows: pd.DataFrame) -> None:
         labels += [rf"$\mathregular{{{sign}10^{{{power}}}}}$" for power in shown]
     ax.set_xticks(ticks, labels)
     ax.set_xlim(rows["place"].min() - 1, rows["place"].max() + 1)
-    ax.set_xlabel("LCA of one parameter in one step (loss, signed log scale)")
+    ax.set_xlabel(f"LCA of one parameter in one step (loss, signed log scale): {SIGNS}")
 
 
 @styled
-def plot_histogram_count(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw how many values of LCA fall into each signed-logarithmic bin, on a log axis.
+def plot_histogram_count(frame: pd.DataFrame, ax: Axes | None = None, log: bool = True) -> Axes:
+    """Draw how many values of LCA fall into each signed-logarithmic bin.
 
     Parameters
     ----------
@@ -67,6 +67,8 @@ def plot_histogram_count(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         One row per bin: bin (0 is exactly zero; ±k by size), lower, upper (loss), count, lca (loss).
     ax : Axes, optional
         Where to draw; a new figure without it.
+    log : bool
+        Whether the axis of counts is logarithmic.
 
     Returns
     -------
@@ -82,11 +84,14 @@ def plot_histogram_count(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax)
     rows = _places(frame)
     ax.bar(rows["place"], rows["count"], 1.0, color=_colors(rows), edgecolor="white", linewidth=0.3)
-    ax.set_yscale("log")
-    ax.set_ylabel("values")
+    ax.set_ylabel("values (log axis)" if log else "values")
+    if log:
+        ax.set_yscale("log")
+    else:
+        ax.ticklabel_format(axis="y", scilimits=(-3, 4), useMathText=True)
     _label_bins(ax, rows)
     ax.grid(axis="y")
-    ax.set_title("LCA of single parameters: how many helped and hurt, by size")
+    ax.set_title(f"LCA of single parameters: how many of each size, on a {'log' if log else 'linear'} axis")
     return ax
 
 
@@ -125,7 +130,7 @@ def plot_histogram_lca(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 @styled
 def figure_histogram(frame: pd.DataFrame) -> Figure:
-    """Draw the counts above the loss change that they carry.
+    """Draw the counts on a linear and on a log axis, above the loss change that they carry.
 
     Parameters
     ----------
@@ -135,16 +140,18 @@ def figure_histogram(frame: pd.DataFrame) -> Figure:
     Returns
     -------
     Figure
-        Two panels that share the bins.
+        Three panels that share the bins.
 
     Raises
     ------
     ArgumentError
         The frame is empty or lacks a column.
     """
-    figure = new_figure(4.6)
-    above, beneath = figure.subplots(2, 1, sharex=True, height_ratios=(1.2, 1))
-    plot_histogram_count(frame, above)
+    figure = new_figure(6.2)
+    linear, log, beneath = figure.subplots(3, 1, sharex=True, height_ratios=(1, 1.2, 1))
+    plot_histogram_count(frame, linear, log=False)
+    plot_histogram_count(frame, log)
     plot_histogram_lca(frame, beneath)
-    above.set_xlabel("")
+    for ax in (linear, log):
+        ax.set_xlabel("")
     return figure

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lca_analysis.report.figures.axes import check, label_rows, new_axes, new_figure, rows_height
+from lca_analysis.report.figures.axes import SIGNS, check, label_rows, new_axes, new_figure, rows_height
 from lca_analysis.report.figures.style import HELPING_LIGHT, HURTING_LIGHT, INK, sign_color, styled
 
 
@@ -36,7 +36,7 @@ def plot_layer_gross(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.barh(rows, frame["lca_hurting"], 0.72, color=HURTING_LIGHT, label="hurting")
     ax.axvline(0, color=INK, linewidth=0.7)
     label_rows(ax, list(frame["layer"]))
-    ax.set_xlabel("gross LCA (loss)")
+    ax.set_xlabel(f"gross LCA (loss)\n{SIGNS}")
     ax.grid(axis="x")
     ax.set_title("Helping and hurting, summed apart")
     return ax
@@ -73,7 +73,7 @@ def plot_layer_net(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.plot([low, high], [place, place], "|", color=INK, markersize=5)
     ax.axvline(0, color=INK, linewidth=0.7)
     label_rows(ax, list(frame["layer"]))
-    ax.set_xlabel("net LCA (loss)")
+    ax.set_xlabel(f"net LCA (loss)\n{SIGNS}")
     ax.grid(axis="x")
     ax.set_title("Net, with its interval" if frame["low"].notna().any() else "Net")
     return ax
@@ -99,7 +99,7 @@ def figure_layers(frame: pd.DataFrame) -> Figure:
         The frame is empty or lacks a column.
     """
     check(frame, "layer")
-    figure = new_figure(rows_height(len(frame)) + 0.25)
+    figure = new_figure(rows_height(len(frame)) + 0.4)
     left, right = figure.subplots(1, 2, sharey=True)
     plot_layer_gross(frame, left)
     plot_layer_net(frame, right)

@@ -129,5 +129,5 @@ def figure_parameter_helping(frame: pd.DataFrame) -> Figure:
     plot_parameter_helping(frame, above)
     plot_parameter_helping_layers(frame, beneath)
     above.set_xlabel("")
-    add_scale(beneath, "share of fullest bin", lower)
+    add_scale(beneath, "parameters, as a share\nof the row's fullest bin", lower)
     return figure

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lca_analysis.report.figures.axes import check, label_rows, new_axes, new_figure, rows_height
+from lca_analysis.report.figures.axes import SIGNS, check, label_rows, new_axes, new_figure, rows_height
 from lca_analysis.report.figures.style import INK, sign_color, styled
 
 PARTS = {
@@ -44,7 +44,7 @@ def plot_part(frame: pd.DataFrame, ax: Axes | None = None, part: str = "lca_grad
     ax.axvline(0, color=INK, linewidth=0.7)
     label_rows(ax, list(frame["layer"]))
     ax.locator_params(axis="x", nbins=4)
-    ax.set_xlabel("LCA (loss)")
+    ax.set_xlabel(f"LCA (loss)\n{SIGNS}")
     ax.grid(axis="x")
     ax.set_title(PARTS[part])
     return ax
@@ -70,7 +70,7 @@ def figure_parts(frame: pd.DataFrame) -> Figure:
         The frame is empty or lacks a column.
     """
     check(frame, "layer", *PARTS)
-    figure = new_figure(rows_height(len(frame)) + 0.3)
+    figure = new_figure(rows_height(len(frame)) + 0.45)
     panels = figure.subplots(1, len(PARTS), sharex=True, sharey=True)
     for ax, part in zip(panels, PARTS, strict=True):
         plot_part(frame, ax, part)

@@ -20,14 +20,14 @@ from lca_analysis.report.figures.style import FAINT, MUTED, SHARE_COLORS, styled
 ALONE_SHADE = 0.28
 
 
-def _colors(layers: "pd.Series[int]") -> list[str]:
+def peak_colors(layers: "pd.Series[int]") -> list[str]:
     """Give grey for a peak that no other layer shares, and a darker purple the more layers do."""
     most = max(int(layers.max()), 2)
     shades = ALONE_SHADE + (1 - ALONE_SHADE) * (layers - 1) / (most - 1)
     return [MUTED if count < 2 else to_hex(SHARE_COLORS(shade)) for count, shade in zip(layers, shades, strict=True)]
 
 
-def _label_peaks(ax: Axes, iterations: "pd.Series[int]") -> None:
+def label_peaks(ax: Axes, iterations: "pd.Series[int]") -> None:
     """Name the axis of iterations, with a little room beside the first and the last peak."""
     first, last = iterations.min(), iterations.max()
     room = max(1.0, 0.012 * (last - first))
@@ -61,9 +61,9 @@ def plot_peaks(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax = new_axes(ax, rows_height(len(names)))
     rows = frame["layer"].map({name: place for place, name in enumerate(names)})
     ax.hlines(range(len(names)), frame["iteration"].min(), frame["iteration"].max(), color=FAINT, linewidth=0.5)
-    ax.vlines(frame["iteration"], rows - 0.38, rows + 0.38, color=_colors(frame["layers"]), linewidth=1.2)
+    ax.vlines(frame["iteration"], rows - 0.38, rows + 0.38, color=peak_colors(frame["layers"]), linewidth=1.2)
     label_rows(ax, names)
-    _label_peaks(ax, frame["iteration"])
+    label_peaks(ax, frame["iteration"])
     ax.set_title("Moments of learning by layer")
     return ax
 
@@ -92,10 +92,10 @@ def plot_coincidence(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     check(frame, "layer", "iteration", "layers")
     ax = new_axes(ax, 1.6)
     once = frame.drop_duplicates("iteration").sort_values("iteration")
-    ax.vlines(once["iteration"], 0, once["layers"], color=_colors(once["layers"]), linewidth=1.2)
+    ax.vlines(once["iteration"], 0, once["layers"], color=peak_colors(once["layers"]), linewidth=1.2)
     ax.set_ylim(0, once["layers"].max() * 1.08 + 0.2)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
-    _label_peaks(ax, frame["iteration"])
+    label_peaks(ax, frame["iteration"])
     ax.set_ylabel("layers")
     ax.grid(axis="y")
     ax.set_title("How many layers peak together")

@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import CenteredNorm, Colormap, LogNorm, Normalize
+from matplotlib.colors import AsinhNorm, Colormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from lca_analysis.report.figures.axes import (
+    SIGNS,
     add_scale,
     check,
     label_rows,
@@ -22,6 +23,8 @@ from lca_analysis.report.figures.style import LCA_COLORS, SHARE_COLORS, styled
 
 COLUMNS = ("layer", "frequency", "power_step", "power_gradient", "lca")
 POWER_SPAN = 1e4
+LCA_KNEE = 0.01
+LCA_TICKS = (-1, -0.1, -0.01, 0, 0.01, 0.1, 1)
 TICK_GAP = 0.17
 PERIODS = (2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)
 
@@ -56,7 +59,7 @@ def _label_periods(ax: Axes, borders: np.ndarray, steady: bool) -> None:
     ax.set_xlabel("period (iterations)")
 
 
-def _draw(ax: Axes, frame: pd.DataFrame, matrix: np.ndarray, norm: Normalize, colors: Colormap) -> None:
+def draw_periods(ax: Axes, frame: pd.DataFrame, matrix: np.ndarray, norm: Normalize, colors: Colormap) -> None:
     """Draw layers × frequencies on an axis of periods."""
     frequencies = np.sort(frame["frequency"].unique())
     borders = _borders(frequencies)
@@ -69,7 +72,7 @@ def _draw(ax: Axes, frame: pd.DataFrame, matrix: np.ndarray, norm: Normalize, co
     _label_periods(ax, borders, steady=bool(frequencies[0] == 0))
 
 
-def _wide(frame: pd.DataFrame, values: str) -> np.ndarray:
+def wide_spectrum(frame: pd.DataFrame, values: str) -> np.ndarray:
     """Lay the frame out as layers × frequencies."""
     wide = frame.pivot(index="layer", columns="frequency", values=values)
     return wide.reindex(layer_order(frame)).sort_index(axis=1).to_numpy(dtype=float)
@@ -102,11 +105,11 @@ def plot_power(frame: pd.DataFrame, ax: Axes | None = None, of: str = "step") ->
     check(frame, *COLUMNS)
     names = layer_order(frame)
     ax = new_axes(ax, rows_height(len(names)))
-    power = _wide(frame, f"power_{of}")
+    power = wide_spectrum(frame, f"power_{of}")
     peak = np.nanmax(np.where(np.isfinite(power), power, 0.0), axis=1, keepdims=True)
     relative = np.clip(power / np.where(peak > 0, peak, 1.0), 1 / POWER_SPAN, 1.0)
     faintest = min(float(np.nanmin(relative, initial=1.0)), 0.1)
-    _draw(ax, frame, relative, LogNorm(faintest, 1.0), SHARE_COLORS)
+    draw_periods(ax, frame, relative, LogNorm(faintest, 1.0), SHARE_COLORS)
     ax.set_title(f"Power, {of}s")
     return ax
 
@@ -125,7 +128,8 @@ def plot_spectral_lca(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        One row per layer; blue periods lowered the loss, vermilion ones raised it, up to the row's own largest.
+        One row per layer; blue periods lowered the loss, vermilion ones raised it, up to the row's own largest, on a
+        scale that is linear near zero and logarithmic beyond.
 
     Raises
     ------
@@ -135,9 +139,9 @@ def plot_spectral_lca(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     check(frame, *COLUMNS)
     names = layer_order(frame)
     ax = new_axes(ax, rows_height(len(names)))
-    values = _wide(frame, "lca")
+    values = wide_spectrum(frame, "lca")
     largest = np.array([[reach_of(pd.Series(row).dropna())] if np.isfinite(row).any() else [1.0] for row in values])
-    _draw(ax, frame, np.clip(values / largest, -1, 1), CenteredNorm(0, 1), LCA_COLORS)
+    draw_periods(ax, frame, np.clip(values / largest, -1, 1), AsinhNorm(LCA_KNEE, -1, 1), LCA_COLORS)
     ax.set_title("Spectral LCA")
     return ax
 
@@ -171,5 +175,5 @@ def figure_spectra(frame: pd.DataFrame) -> Figure:
     for ax in panels[1:]:
         ax.set_ylabel("")
     add_scale(panels[1], "of the layer's largest", height)
-    add_scale(panels[2], "of the layer's largest", height)
+    add_scale(panels[2], f"of the layer's largest\n{SIGNS}", height, ticks=LCA_TICKS)
     return figure

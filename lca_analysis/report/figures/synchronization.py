@@ -78,3 +78,25 @@ def _square_axes(count: int) -> Axes:
     side = max(2.6, min(count * row_height(count), 8.5))
     figure: Figure = new_figure(side + 1.2, side + 2.6)
     return figure.subplots()
+
+
+@styled
+def figure_synchronization(frame: pd.DataFrame) -> Figure:
+    """Draw the matrix of pairs.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        What `plot_synchronization` takes.
+
+    Returns
+    -------
+    Figure
+        One panel.
+
+    Raises
+    ------
+    ArgumentError
+        The frame is empty or lacks a column.
+    """
+    return plot_synchronization(frame).get_figure(root=True)  # type: ignore[return-value]

@@ -10,6 +10,7 @@ from matplotlib.colors import AsinhNorm
 from matplotlib.figure import Figure
 
 from lca_analysis.report.figures.axes import (
+    SIGNS,
     check,
     draw_heat,
     extension,
@@ -24,6 +25,7 @@ from lca_analysis.report.figures.style import LCA_COLORS, WIDTH, styled
 COLUMNS = ("iteration", "layer", "unit", "lca")
 COLOR_KNEE = 0.05
 PANEL_GAP = 0.045
+TOP = 0.45
 SCALE_LENGTH = 2.2
 
 
@@ -106,7 +108,10 @@ def figure_units(frame: pd.DataFrame) -> Figure:
         if ax is not panels[-1]:
             ax.set_xlabel("")
             ax.tick_params(axis="x", length=0)
-    panels[0].set_title("LCA of neurons and channels")
+    panels[0].set_title(
+        f"LCA of neurons and channels: {SIGNS}\none line each, by layer from the most helping to the most hurting",
+        fontsize=8.5,
+    )
     _add_scale(figure, norm, sum(heights), extension(norm, frame["lca"]))
     return figure
 
@@ -114,10 +119,10 @@ def figure_units(frame: pd.DataFrame) -> Figure:
 def _open(names: list[str], height: float) -> Figure:
     """Open a figure with fixed margins: fitting them to so many panels would take long."""
     height += PANEL_GAP * len(names)
-    total = height + 0.3 + 0.5
+    total = height + TOP + 0.5
     left = 0.25 + 0.066 * max(len(short_name(name)) for name in names)
     figure = Figure(figsize=(WIDTH, total))
-    margins = {"left": left / WIDTH, "right": 1 - 0.85 / WIDTH, "bottom": 0.5 / total, "top": 1 - 0.3 / total}
+    margins = {"left": left / WIDTH, "right": 1 - 0.85 / WIDTH, "bottom": 0.5 / total, "top": 1 - TOP / total}
     figure.subplots_adjust(**margins, hspace=PANEL_GAP * len(names) / height)
     return figure
 
@@ -131,7 +136,7 @@ def _add_scale(
     marks = [-largest, -largest / 5, 0.0, largest / 5, largest]
     size = figure.get_size_inches()
     length = min(SCALE_LENGTH, height)
-    box = (1 - 0.72 / size[0], 1 - (0.35 + length) / size[1], 0.11 / size[0], length / size[1])
+    box = (1 - 0.72 / size[0], 1 - (TOP + 0.05 + length) / size[1], 0.11 / size[0], length / size[1])
     place = figure.add_axes(box, label="<colorbar>")
     scale = figure.colorbar(ScalarMappable(norm, LCA_COLORS), cax=place, ticks=marks, format="%g", extend=extend)
     scale.outline.set_visible(False)
