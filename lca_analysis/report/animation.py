@@ -24,6 +24,8 @@ from lca_analysis.store import Store, open_store
 MOST_ROWS = 40
 DPI = 90
 SUFFIXES = (".gif", ".mp4")
+EVEN_SIZE = "pad=ceil(iw/2)*2:ceil(ih/2)*2"
+"""H.264 takes even numbers of pixels only."""
 
 
 @dataclass(frozen=True)
@@ -107,9 +109,31 @@ def _writer(file: Path, fps: int) -> AbstractMovieWriter:
         raise ArgumentError(f"{file} must end in {' or '.join(SUFFIXES)}")
     if file.suffix.lower() == ".gif":
         return PillowWriter(fps=fps)
-    if shutil.which("ffmpeg") is None:
-        raise MissingDependencyError("an MP4 needs ffmpeg, which is not on the PATH; install it or write a .gif")
-    return FFMpegWriter(fps=fps)
+    _ffmpeg()
+    return _Mp4Writer(fps=fps, codec="h264", extra_args=["-pix_fmt", "yuv420p", "-vf", EVEN_SIZE])
+
+
+class _Mp4Writer(FFMpegWriter):
+    """Matplotlib's writer, with the ffmpeg on the PATH or else that of the package imageio-ffmpeg."""
+
+    @classmethod
+    def bin_path(cls) -> str:
+        """Give the program."""
+        return _ffmpeg()
+
+
+def _ffmpeg() -> str:
+    """Find ffmpeg."""
+    if found := shutil.which("ffmpeg"):
+        return found
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return str(get_ffmpeg_exe())
+    except (ImportError, RuntimeError) as error:
+        raise MissingDependencyError(
+            "an MP4 needs ffmpeg, which is not on the PATH; pip install 'lca-analysis[mp4]' brings one, or write a .gif"
+        ) from error
 
 
 def _sources(store: Store, run: str | None) -> Sources:

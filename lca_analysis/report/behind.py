@@ -70,8 +70,8 @@ def traces(sources: Sources) -> Frames:
     chosen = sources.result("results_oscillation", EXAMPLE).dropna(subset=["estimate"])
     if chosen.empty:
         raise NotFoundError("no parameter was tested for oscillation")
-    parts = [_trace(sources, row) for _, row in chosen.iterrows()]
-    return {"traces": pd.concat(sorted(parts, key=lambda part: part["net"].iloc[0]), ignore_index=True)}
+    parts = pd.concat([_trace(sources, row) for _, row in chosen.iterrows()], ignore_index=True)
+    return {"traces": parts.sort_values("net", kind="stable", ignore_index=True)}
 
 
 def _trace(sources: Sources, row: "pd.Series[Any]") -> pd.DataFrame:
