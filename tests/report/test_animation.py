@@ -1,5 +1,9 @@
 """Animations: their bars add up to what the tables say, and what cannot be done is said."""
 
+import itertools
+import sys
+
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
@@ -56,6 +60,16 @@ def test_the_gif_has_the_frames_that_were_asked_for_and_repeats(analyzed, tmp_pa
     assert len(set(frames)) == 3
 
 
+def test_the_mp4_has_the_frames_that_were_asked_for(analyzed, tmp_path):
+    file = animate(analyzed, tmp_path / "a.mp4", frames=6, fps=3)
+    assert imageio_ffmpeg.count_frames_and_secs(str(file)) == (6, pytest.approx(2.0, abs=0.05))
+    reader = imageio_ffmpeg.read_frames(str(file))
+    size = next(reader)["size"]
+    frames = [np.frombuffer(frame, np.uint8).reshape(size[1], size[0], 3) for frame in reader]
+    assert all(number % 2 == 0 for number in size)
+    assert all(np.abs(a.astype(int) - b).max() > 50 for a, b in itertools.pairwise(frames)), "the picture moves"
+
+
 def test_what_cannot_be_done_is_said(analyzed, tmp_path, monkeypatch):
     with pytest.raises(ArgumentError, match=r"\.gif or \.mp4"):
         animate(analyzed, tmp_path / "a.png")
@@ -66,6 +80,7 @@ def test_what_cannot_be_done_is_said(analyzed, tmp_path, monkeypatch):
     with pytest.raises(NotFoundError, match="no layer 'fc9'; it has: fc1, fc2, fc3"):
         animate(analyzed, tmp_path / "a.gif", layer="fc9")
     monkeypatch.setattr("lca_analysis.report.animation.shutil.which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(MissingDependencyError, match="ffmpeg"):
         animate(analyzed, tmp_path / "a.mp4")
     assert list(tmp_path.iterdir()) == []
