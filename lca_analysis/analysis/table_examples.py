@@ -1,6 +1,7 @@
 """Two parameters that oscillate, as examples: rows of ``results_oscillation``."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lca_analysis.analysis.multiplicity import BENJAMINI_HOCHBERG, adjust
 from lca_analysis.analysis.panel import Panel
@@ -9,12 +10,14 @@ from lca_analysis.analysis.rows import Row
 from lca_analysis.analysis.table_oscillation import LEVEL, LayerOscillation
 
 QUANTITY = "oscillating_parameter"
+MOVERS = 0.1  # a candidate moves the loss, either way, at least by this share of what the one that moves it most does
 
 
 def example_rows(panel: Panel, found: list[LayerOscillation]) -> list[Row]:
-    """Choose the parameter that helped most and the one that hurt most among those whose steps oscillate.
+    """Choose the parameter that helped most and the one that hurt most, or helped least, among those that oscillate.
 
-    Where fewer than two do so significantly, the two of smallest p-values are chosen, which the rows tell.
+    Only parameters that move the loss count: many that oscillate hardly do. Where fewer than two oscillate
+    significantly, the two of smallest p-values are chosen, which the rows tell.
 
     Parameters
     ----------
@@ -36,8 +39,8 @@ def example_rows(panel: Panel, found: list[LayerOscillation]) -> list[Row]:
     if len(chosen) < 2:
         tested = np.flatnonzero(np.isfinite(p))
         chosen = tested[np.argsort(p[tested], kind="stable")[:2]]
-    lca = np.einsum("ti,ti->i", panel.step[:, place[chosen]].astype(float), panel.gradient[:, place[chosen]])
-    ranked = chosen[np.argsort(lca, kind="stable")]
+    chosen, net = _movers(panel.step[:, place[chosen]].astype(float) * panel.gradient[:, place[chosen]], chosen)
+    ranked = chosen[np.argsort(net, kind="stable")]
     ends = ranked if len(ranked) < 2 else ranked[[0, -1]]
     return [
         Row(
@@ -47,3 +50,11 @@ def example_rows(panel: Panel, found: list[LayerOscillation]) -> list[Row]:
         )
         for one in ends
     ]  # fmt: skip
+
+
+def _movers(lca: NDArray[np.float64], chosen: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Keep those that move the loss, two at least, with their net LCA; `lca` is [T, N], of the N that were chosen."""
+    gross = np.nansum(np.abs(lca), axis=0)
+    least = min(MOVERS * gross.max(initial=0.0), *np.sort(gross)[-2:].tolist(), np.inf)
+    kept = np.flatnonzero(gross >= least)
+    return chosen[kept], np.nansum(lca[:, kept], axis=0)

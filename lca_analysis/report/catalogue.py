@@ -117,8 +117,8 @@ DRAWINGS = (
     Drawing(
         "traces",
         "Two parameters that oscillate",
-        "The one that helped most and the one that hurt most among the sampled parameters whose steps oscillate; of "
-        "long runs, the middle. The gradient is its mean along each step.",
+        "Of the sampled parameters whose steps oscillate and that move the loss, the one that helped most and the one "
+        "that hurt most, or helped least; of long runs, the middle. The gradient is its mean along each step.",
         ("results_oscillation", "series"),
         behind.traces,
         figures.figure_traces,

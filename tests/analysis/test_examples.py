@@ -28,6 +28,14 @@ def test_the_most_helping_and_the_most_hurting_that_oscillate_are_chosen():
     assert max(row.p_adjusted for row in (helped, hurt)) < 1e-6
 
 
+def test_parameters_that_hardly_move_the_loss_are_no_examples():
+    made = panel([(3, -1e-9), (3, -1), (3, -2), (3, 1e-9), (3, -1.5), (0, -2)])
+    helped, hurt = example_rows(made, panel_oscillation(made, ("a", "b")))
+    assert (helped.subject, hurt.subject) == ("w[2]", "w[1]")
+    still = panel([(3, -1e-9), (3, 0), (3, -2), (0, 1e-9)])
+    assert {row.subject for row in example_rows(still, panel_oscillation(still, ("a", "b")))} == {"w[2]", "w[0]"}
+
+
 def test_without_oscillation_the_smallest_p_values_are_chosen_and_told():
     made = panel([(0, 1)] * 4)
     rows = example_rows(made, panel_oscillation(made, ("a", "b")))
