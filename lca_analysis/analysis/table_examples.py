@@ -46,7 +46,7 @@ def example_rows(panel: Panel, found: list[LayerOscillation]) -> list[Row]:
         Row(
             QUANTITY, f"{PERIODICITY_METHOD}; chosen by net LCA", len(panel.step), layer=str(panel.layer[place[one]]),
             subject=str(panel.name[place[one]]), estimate=float(period[one]), p=float(p[one]),
-            p_adjusted=float(p_adjusted[one]), adjustment=BENJAMINI_HOCHBERG, null="AR(1) noise",
+            p_adjusted=float(p_adjusted[one]), adjustment=BENJAMINI_HOCHBERG, null="AR(1) noise", alternative="greater",
         )
         for one in ends
     ]  # fmt: skip

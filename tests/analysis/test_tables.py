@@ -53,7 +53,8 @@ def test_rows_keep_their_promises(analysed: Store, name: str) -> None:
 def test_every_p_value_has_an_interval_beside_it(analysed: Store) -> None:
     for name in COMMON:
         rows = analysed.table(name, run="synthetic", class_=-1).dropna(subset=["p"])
-        rows = rows[(rows["quantity"] != "shared_peaks_tail") & (rows["estimate"] != 0)]
+        # the tail repeats the row before it; an example is a parameter chosen to be shown
+        rows = rows[~rows["quantity"].isin(["shared_peaks_tail", "oscillating_parameter"]) & (rows["estimate"] != 0)]
         assert rows["low"].notna().all(), name
 
 

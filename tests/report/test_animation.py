@@ -1,6 +1,7 @@
 """Animations: their bars add up to what the tables say, and what cannot be done is said."""
 
 import itertools
+import subprocess
 import sys
 
 import imageio_ffmpeg
@@ -62,12 +63,11 @@ def test_the_gif_has_the_frames_that_were_asked_for_and_repeats(analyzed, tmp_pa
 
 def test_the_mp4_has_the_frames_that_were_asked_for(analyzed, tmp_path):
     file = animate(analyzed, tmp_path / "a.mp4", frames=6, fps=3)
-    assert imageio_ffmpeg.count_frames_and_secs(str(file)) == (6, pytest.approx(2.0, abs=0.05))
-    reader = imageio_ffmpeg.read_frames(str(file))
-    size = next(reader)["size"]
-    frames = [np.frombuffer(frame, np.uint8).reshape(size[1], size[0], 3) for frame in reader]
-    assert all(number % 2 == 0 for number in size)
-    assert all(np.abs(a.astype(int) - b).max() > 50 for a, b in itertools.pairwise(frames)), "the picture moves"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(file), "-vf", "scale=64:32", "-pix_fmt", "rgb24"]
+    decoded = subprocess.run([*command, "-f", "rawvideo", "-"], capture_output=True, check=True)
+    frames = np.frombuffer(decoded.stdout, np.uint8).reshape(6, 32, 64, 3).astype(int)
+    assert "Duration: 00:00:02.00" in decoded.stderr.decode()
+    assert all(np.abs(a - b).max() > 10 for a, b in itertools.pairwise(frames)), "the picture moves"
 
 
 def test_what_cannot_be_done_is_said(analyzed, tmp_path, monkeypatch):
