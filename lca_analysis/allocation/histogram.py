@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lca_analysis.allocation import kernels
 from lca_analysis.store import BINS, bin_edges, bin_numbers
 
 WIDTH = 2 * BINS + 1
-SLAB = 2**16  # values that are taken at a time: what is made of them stays in the cache
 
 
 @dataclass(frozen=True)
@@ -58,26 +58,6 @@ def _lookup(dtype: np.dtype[np.floating]) -> _Lookup:
     return _Lookup(shift, (bins + BINS).astype(np.int16), edge, sign.astype(np.int16))
 
 
-def columns_of(values: NDArray[np.floating]) -> NDArray[np.int16]:
-    """Find the column of every value: its bin, as `lca_analysis.store.bin_numbers` gives it, plus BINS.
-
-    Parameters
-    ----------
-    values : ndarray[n] float32 or float64
-        Finite numbers.
-
-    Returns
-    -------
-    ndarray[n] int16
-        From 0 to 2 BINS.
-    """
-    lookup = _lookup(values.dtype)
-    upper_bits = (values.view(f"u{values.dtype.itemsize}") >> lookup.shift).astype(np.intp)
-    columns = lookup.column.take(upper_bits)
-    columns += lookup.outwards.take(upper_bits) * (np.abs(values) >= lookup.edge.take(upper_bits))
-    return columns
-
-
 def add_to_histogram(values: torch.Tensor, counts: torch.Tensor, sums: torch.Tensor) -> None:
     """Count values by bin, and sum them by bin.
 
@@ -90,9 +70,7 @@ def add_to_histogram(values: torch.Tensor, counts: torch.Tensor, sums: torch.Ten
     sums : Tensor[WIDTH] float64
         Sums to add to.
     """
-    flat, into_counts, into_sums = values.numpy(), counts.numpy(), sums.numpy()
-    for start in range(0, len(flat), SLAB):
-        slab = flat[start : start + SLAB]
-        columns = columns_of(slab)
-        into_counts += np.bincount(columns, minlength=WIDTH)
-        into_sums += np.bincount(columns, slab, minlength=WIDTH)
+    flat = values.numpy()
+    lookup, words = _lookup(flat.dtype), flat.view(f"u{flat.dtype.itemsize}")
+    table = lookup.shift, lookup.column, lookup.edge, lookup.outwards
+    kernels.count_bins(flat, words, *table, counts.numpy(), sums.numpy())

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from lca_analysis.allocation.stretches import Stretch, cut
@@ -55,6 +57,11 @@ class Layout:
     def layer_numbers(self) -> list[int]:
         """For each tensor, the place of its layer in `layers`."""
         return [self.layers.index(place.tensor.layer) for place in self.places]
+
+    @cached_property
+    def stops(self) -> NDArray[np.int64]:
+        """Where each tensor ends in the flat vector, [tensors]."""
+        return np.array([place.stop for place in self.places], np.int64)
 
     @cached_property
     def stretches(self) -> list[Stretch]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lca_analysis.allocation import kernels
 from lca_analysis.allocation.scratch import Bytes
 
 _TYPES = {
@@ -69,16 +70,9 @@ class ParameterSums:
 
     def add(self, moved: NDArray[Any], gradient: NDArray[Any], lca: NDArray[Any]) -> None:
         """Take in one step: Δ, ḡ and A."""
-        np.add(self.helping, np.minimum(lca, 0), out=self.helping)
-        np.add(self.hurting, np.maximum(lca, 0), out=self.hurting)
-        np.add(self.n_helping, lca < 0, out=self.n_helping)
-        np.add(self.n_hurting, lca > 0, out=self.n_hurting)
-        for values, first, last, flips in (
-            (moved, self.first_step, self.last_step, self.step_flips),
-            (gradient, self.first_gradient, self.last_gradient, self.gradient_flips),
-        ):
-            sign = (values > 0).view(np.int8) - (values < 0).view(np.int8)
-            _join_signs(first, last, flips, sign, sign)
+        kernels.add_lca(lca, self.helping, self.hurting, self.n_helping, self.n_hurting)
+        kernels.add_signs(moved, self.first_step, self.last_step, self.step_flips)
+        kernels.add_signs(gradient, self.first_gradient, self.last_gradient, self.gradient_flips)
 
     def merge(self, later: "ParameterSums") -> None:
         """Take in the sums of the range that follows."""

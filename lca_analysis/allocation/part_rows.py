@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lca_analysis.allocation import kernels
 from lca_analysis.allocation.update_rules import Carry
 
 if TYPE_CHECKING:
@@ -38,11 +39,11 @@ class Update:
         """Sum b ḡ over a stretch, where momentum moved it; 0 elsewhere."""
         if not self.carries[part.stretch.number].momentum:
             return 0.0
-        return _sum_of_products(self.buffer[part.stretch.place].numpy(), part.gradient)
+        return kernels.sum_of_products(self.buffer[part.stretch.place].numpy(), part.gradient)
 
     def decay(self, part: "StepStretch") -> float:
         """Sum θ ḡ over a stretch, where weight decay moved it; 0 elsewhere."""
-        return _sum_of_products(part.weights, part.gradient) if self.carries[part.stretch.number].decay else 0.0
+        return kernels.sum_of_products(part.weights, part.gradient) if self.carries[part.stretch.number].decay else 0.0
 
     def parts(
         self, lca: NDArray[np.float64], momentum: NDArray[np.float64], decay: NDArray[np.float64]
@@ -74,8 +75,3 @@ class Update:
 def _scaled(factor: float | None, total: float) -> float:
     """Multiply; NaN without a factor, and no negative zero."""
     return np.nan if factor is None else factor * total + 0.0
-
-
-def _sum_of_products(left: NDArray[Any], right: NDArray[Any]) -> float:
-    """Sum products of the working precision in float64."""
-    return float((left * right).sum(dtype=np.float64))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import torch
 
+from lca_analysis.allocation import kernels
 from lca_analysis.allocation.evaluator import SplitLoss
 from lca_analysis.allocation.pieces import Changes
 from lca_analysis.allocation.stretches import slices
@@ -102,13 +103,11 @@ class RecordedPath:
     def layer_allocated(self, value: torch.Tensor) -> Changes:
         """Σ_i Δ_i ḡ_i over each tensor, [1 + classes, tensors], products and sums as those of `allocated`."""
         rows = (value if value.dim() == 2 else value[None]).numpy()
-        changes = np.zeros((len(rows), len(self._split_loss.layout.places)))
+        stops = self._split_loss.layout.stops
+        changes = np.zeros((len(rows), len(stops)))
         before, after = self.start.weights.numpy(), self.end.weights.numpy()
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is noticed by its sum
-            for stretch in self._split_loss.layout.stretches:
-                moved = after[stretch.place] - before[stretch.place]
-                for row, gradient in zip(changes, rows, strict=True):
-                    row[stretch.number] += (moved * gradient[stretch.place]).sum(dtype=np.float64)
+        for row, gradient in zip(changes, rows, strict=True):
+            kernels.sum_by_tensor(before, after, gradient, stops, row)
         return changes
 
     def check_finite(self, path_gradient: torch.Tensor) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from lca_analysis.allocation import kernels
 from lca_analysis.allocation.devices import exact_arithmetic
 from lca_analysis.allocation.evaluator import SplitLoss, one_thread
 from lca_analysis.allocation.flat_model import FlatModel
@@ -100,6 +101,7 @@ def compute_range(job: RangeJob, problem: Problem | None = None, on_step: Callab
         built = problem if problem is not None else _problem(msgspec.json.encode(job.problem))
         model = FlatModel(built, run, job.options.match, job.options.device)
         split_loss = SplitLoss(built, job.split, model, job.options.classes)
+        kernels.prepare(model.weights.cpu().numpy().dtype)
         with _elements(job, store) as keep_elements:
             reducers = RangeReducers(model, split_loss, job.options, store.work(job.name, job.split), keep_elements)
             for path, iteration, iteration_next, update in _paths(run, model, split_loss, job):

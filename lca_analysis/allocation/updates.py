@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
+from lca_analysis.allocation import kernels
 from lca_analysis.allocation.layout import Layout, Place
-from lca_analysis.allocation.stretches import slices
 from lca_analysis.allocation.update_rules import ADAM, NOTHING, SGD, Carry, SgdRule, adam_carry, no_parts
 from lca_analysis.recording.recorder import SKIPPED
 from lca_analysis.trajectory import Manifest, Point
@@ -139,12 +139,10 @@ class UpdateTracker:
             # The optimizer may have moved its buffer, unseen, or left an old one as it was.
             self._forget(number, place)
         elif not is_still:
-            by_step, by_weight, by_buffer = rule.buffer_factors()
-            for part in slices(place.start, place.stop):
-                buffer = self.buffer[part].mul_(by_buffer).add_(weights_next[part] - weights[part], alpha=by_step)
-                if by_weight:
-                    buffer.add_(weights[part], alpha=by_weight)
-            self._errors[number] *= by_buffer
+            factors = rule.buffer_factors()
+            buffer, before, after_it = (v.numpy()[place.slice] for v in (self.buffer, weights, weights_next))
+            kernels.follow_buffer(buffer, before, after_it, *(buffer.dtype.type(f) for f in factors))
+            self._errors[number] *= rule.forgetting
             self._is_untouched[number] = False
 
     def _forget(self, number: int, place: Place) -> None:
@@ -164,4 +162,4 @@ class UpdateTracker:
 
 def _is_still(place: Place, weights: torch.Tensor, weights_next: torch.Tensor) -> bool:
     """Whether a step moves nothing of a tensor."""
-    return all(bool((weights[part] == weights_next[part]).all()) for part in slices(place.start, place.stop))
+    return not kernels.moves(weights.numpy()[place.slice], weights_next.numpy()[place.slice])
