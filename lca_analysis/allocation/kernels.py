@@ -33,8 +33,8 @@ def sum_stretch(moved: Any, gradient: Any, lca: Any, sums: Any, counts: Any) -> 
         hurting += change if change > 0.0 else 0.0
         step_norm2 += step * step
         gradient_norm2 += slope * slope
-        n_helping += change < 0.0
-        n_hurting += change > 0.0
+        n_helping += 1 if change < 0.0 else 0
+        n_hurting += 1 if change > 0.0 else 0
     sums[0] += helping
     sums[1] += hurting
     sums[2] += step_norm2

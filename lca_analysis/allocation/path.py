@@ -28,6 +28,7 @@ class EndPoint:
         self._split_loss = split_loss
         self._losses: tuple[float, ...] | None = None
         self._gradient: torch.Tensor | None = None
+        self._is_finite = False
 
     @property
     def has_gradient(self) -> bool:
@@ -52,7 +53,13 @@ class EndPoint:
         if self._gradient is None:
             loss, self._gradient = self._split_loss.gradient(self.weights)
             self._losses = loss, *self._split_loss.shares
+            self._is_finite = _is_finite(loss, self._gradient)
         return self._gradient
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the loss and all numbers of the gradient, which must have been computed, are finite."""
+        return self._is_finite
 
 
 class RecordedPath:
@@ -81,14 +88,14 @@ class RecordedPath:
 
     def gradient(self, s: float) -> torch.Tensor:
         """Gradient at θ + sΔ; NotFiniteError when it, or the loss there, is not finite."""
-        if s == 0.0:
-            gradient, loss = self.start.gradient, self.start.loss
-        elif s == 1.0:
-            gradient, loss = self.end.gradient, self.end.loss
+        if s in (0.0, 1.0):
+            point = self.start if s == 0.0 else self.end
+            gradient, is_finite = point.gradient, point.is_finite
         else:
             loss, gradient = self._split_loss.gradient(self.start.weights, self.end.weights, s)
             self._losses[s] = loss, *self._split_loss.shares
-        if not math.isfinite(loss) or not _is_finite(gradient):
+            is_finite = _is_finite(loss, gradient)
+        if not is_finite:
             raise NotFiniteError
         return gradient
 
@@ -116,7 +123,7 @@ class RecordedPath:
             raise NotFiniteError
 
 
-def _is_finite(gradients: torch.Tensor) -> bool:
-    """Whether all numbers of a gradient, or of a stack of them, are finite."""
+def _is_finite(loss: float, gradients: torch.Tensor) -> bool:
+    """Whether a loss and all numbers of a gradient, or of a stack of them, are finite."""
     flat = gradients.view(-1).numpy()
-    return all(bool(np.isfinite(flat[place]).all()) for place in slices(0, len(flat)))
+    return math.isfinite(loss) and all(bool(np.isfinite(flat[place]).all()) for place in slices(0, len(flat)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -72,6 +73,11 @@ class AllocatedStep:
 
     def at(self, where: Any) -> tuple[Numbers, Numbers, Numbers, Numbers]:
         """Give θ, Δ, ḡ and A of some parameters, a slice or an array of places."""
-        weights, gradient = self.weights.numpy()[where], self.path_gradient.numpy()[where]
-        moved = self.weights_next.numpy()[where] - weights
+        weights, weights_next, gradient = (vector[where] for vector in self._vectors)
+        moved = weights_next - weights
         return weights, moved, gradient, moved * gradient
+
+    @cached_property
+    def _vectors(self) -> tuple[Numbers, Numbers, Numbers]:
+        """The tensors, as numpy sees them."""
+        return self.weights.numpy(), self.weights_next.numpy(), self.path_gradient.numpy()
