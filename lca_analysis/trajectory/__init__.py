@@ -1,7 +1,6 @@
 """The run on disk: manifest, delta codec, segments, and reading at any iteration."""
 
 from lca_analysis.trajectory.cautions import cautions
-from lca_analysis.trajectory.codec import PRESETS
 from lca_analysis.trajectory.decoding import Point
 from lca_analysis.trajectory.importing import import_hdf5
 from lca_analysis.trajectory.manifest import (
@@ -13,6 +12,7 @@ from lca_analysis.trajectory.manifest import (
     RecordingPolicy,
     TensorInfo,
 )
+from lca_analysis.trajectory.presets import PRESETS
 from lca_analysis.trajectory.run import Run, Step, open_run
 from lca_analysis.trajectory.summary import describe
 from lca_analysis.trajectory.verification import VerificationReport, verify

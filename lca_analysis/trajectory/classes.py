@@ -1,5 +1,7 @@
 """Words sorted by how large their residuals were: the streams of format versions 2 and 3."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,12 +23,13 @@ class ResidualClasses:
         Ends of the streams among the sorted words, as of the last `renew`.
     """
 
-    def __init__(self, size: int, version: int) -> None:
+    def __init__(self, size: int, version: int, word: np.dtype[Any]) -> None:
         number = CLASSES[version]
         self._of_exponent = np.clip(np.arange(256) - _FIRST_EXPONENT + 1, 0, number - 1).astype(np.uint8)
         self._means = np.zeros(size, np.float32)
         self._classes = np.zeros(size, np.uint8)
         self._counts = np.zeros(number, np.int64)
+        _prepare(word)
         self.forget()
 
     def forget(self) -> None:
@@ -66,6 +69,18 @@ class ResidualClasses:
     def _starts(self) -> NDArray[np.int64]:
         """Where each class begins among the sorted words."""
         return np.cumsum(self._counts) - self._counts
+
+
+def _prepare(word: np.dtype[Any]) -> None:
+    """Compile, or load, the kernels for one kind of word."""
+    from lca_analysis.trajectory import kernels
+    from lca_analysis.trajectory.compiled import first_call
+
+    none: Words = np.empty(0, word)
+    classes, starts = np.empty(0, np.uint8), np.empty(0, np.int64)
+    first_call(kernels.sort_by_class, none, classes, starts, none)
+    first_call(kernels.unsort, none, classes, starts, none)
+    first_call(kernels.update_means, np.empty(0, np.float32), none)
 
 
 def class_bounds(counts: NDArray[np.int64]) -> list[int]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -46,3 +47,15 @@ def _bits_as(typing_context: Any, number: Any, like: Any) -> Any:
 
 
 bits_as: Callable[[Any, Any], Any] = cast(Any, intrinsic(_bits_as))
+
+
+def _leading_zeros(typing_context: Any, word: Any) -> Any:
+    """The zero bits above the highest one of an unsigned word; all of them for 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctlz(arguments[0], cgutils.false_bit)
+
+    return word(word), generate
+
+
+leading_zeros: Callable[[Any], Any] = cast(Any, intrinsic(_leading_zeros))

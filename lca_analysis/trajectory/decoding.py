@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lca_analysis.errors import CorruptError
+from lca_analysis.trajectory.block_decoding import BlockDecoder
 from lca_analysis.trajectory.blocks import Block, lay_out
-from lca_analysis.trajectory.codec import BlockDecoder, BlockHeader
 from lca_analysis.trajectory.frames import KEY, FrameHeader, read_frame, read_header
 from lca_analysis.trajectory.manifest import Manifest, TensorInfo
+from lca_analysis.trajectory.presets import BlockHeader
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.segments import Segment
 from lca_analysis.trajectory.state import Coding

@@ -14,13 +14,14 @@ from typing import Any, BinaryIO
 import msgspec
 
 from lca_analysis.errors import CorruptError
-from lca_analysis.trajectory.codec import BlockHeader
+from lca_analysis.trajectory.presets import BlockHeader
 
 KEY, DELTA, END = "key", "delta", "end"
 _LENGTHS = struct.Struct("<4sIQI")
 _PREFIX = struct.Struct("<4sIQII")
 _COMMIT = struct.Struct("<I4s")
 _MAGIC, _DONE = b"LCAF", b"DONE"
+_JOINED = 2**20  # bytes of a payload that are copied together: fewer calls then cost less than the copy
 
 
 class FrameHeader(msgspec.Struct, array_like=True):
@@ -61,13 +62,17 @@ class FrameEntry:
         return _PREFIX.size + self.header_length + self.payload_length + _COMMIT.size
 
 
-def pack_frame(header: FrameHeader, payload: list[bytes]) -> bytes:
-    """Join a header and the parts of its payload into one frame, commit mark included."""
-    encoded = msgspec.msgpack.encode(header)
-    lengths = _LENGTHS.pack(_MAGIC, len(encoded), sum(map(len, payload)), zlib.crc32(encoded))
-    prefix = lengths + struct.pack("<I", zlib.crc32(lengths))
-    body = b"".join([prefix, encoded, *payload])
-    return body + _COMMIT.pack(zlib.crc32(body), _DONE)
+def pack_frame(header: FrameHeader, payload: list[bytes]) -> list[bytes]:
+    """Give the parts of a frame, from its prefix to its commit mark; many small ones as one."""
+    encoded, size = msgspec.msgpack.encode(header), sum(map(len, payload))
+    lengths = _LENGTHS.pack(_MAGIC, len(encoded), size, zlib.crc32(encoded))
+    body = [lengths, struct.pack("<I", zlib.crc32(lengths)), encoded, *payload]
+    if size <= _JOINED:
+        body = [b"".join(body)]
+    checksum = 0
+    for part in body:
+        checksum = zlib.crc32(part, checksum)
+    return [*body, _COMMIT.pack(checksum, _DONE)]
 
 
 def find_frame(file: BinaryIO, offset: int, size: int) -> FrameEntry | None:

@@ -22,15 +22,11 @@ def is_compiled(form: WordFormat) -> bool:
 
 def prepare(form: WordFormat) -> None:
     """Compile, or load, the kernels for one kind of word, rather than at the first point."""
-    from lca_analysis.trajectory import kernels  # numba takes half a second, and only what codes a run needs it
-    from lca_analysis.trajectory.compiled import first_call
-
-    none: Words = np.empty(0, form.word)
-    classes, starts = np.empty(0, np.uint8), np.empty(0, np.int64)
-    first_call(kernels.sort_by_class, none, classes, starts, none)
-    first_call(kernels.unsort, none, classes, starts, none)
-    first_call(kernels.update_means, np.empty(0, np.float32), none)
     if is_compiled(form):
+        from lca_analysis.trajectory import kernels  # numba takes half a second, and only what codes a run needs it
+        from lca_analysis.trajectory.compiled import first_call
+
+        none: Words = np.empty(0, form.word)
         first_call(kernels.fold, none, none, none, *_settings(form, 0, 0.0), none)
         first_call(kernels.unfold, none, none, none, *_settings(form, 0, 0.0))
 

@@ -1,19 +1,20 @@
 """Memory that all blocks of a run work in, one after the other."""
 
-import numpy as np
+from typing import Any
 
-from lca_analysis.trajectory.words import WordFormat, Words
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Scratch:
-    """Arrays of words by use, made when they are first needed: fresh memory costs more than its filling."""
+    """Arrays by use, made when they are first needed: fresh memory costs more than its filling."""
 
     def __init__(self) -> None:
-        self._arrays: dict[tuple[str, str], Words] = {}
+        self._arrays: dict[tuple[str, str], NDArray[Any]] = {}
 
-    def words(self, use: str, size: int, form: WordFormat) -> Words:
+    def array(self, use: str, size: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Give an array for one use, with whatever is in it."""
-        key = use, form.word.str
+        key = use, dtype.str
         if key not in self._arrays or self._arrays[key].size < size:
-            self._arrays[key] = np.empty(size, form.word)
+            self._arrays[key] = np.empty(size, dtype)
         return self._arrays[key][:size]

@@ -1,4 +1,4 @@
-"""What encoder and decoder both know of a block: its last two points and how large residuals were."""
+"""What encoder and decoder both know of a block: its last two points."""
 
 from typing import Any, NamedTuple
 
@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from lca_analysis.trajectory.blocks import Block
 from lca_analysis.trajectory.bounded import StepMeans
-from lca_analysis.trajectory.classes import ResidualClasses
 from lca_analysis.trajectory.manifest import FORMAT_VERSION
 from lca_analysis.trajectory.prediction import MOMENTUM, to_values
 from lca_analysis.trajectory.words import Words, to_ordered
@@ -30,31 +29,26 @@ class Recent(NamedTuple):
 
 
 class BlockState:
-    """The last two points of a block, and what is known of its residuals; memory for two points, used over and over.
+    """The last two points of a block; memory for two points, used over and over.
 
     Attributes
     ----------
     words, before : ndarray[size] unsigned
         The last point and the one before it, as stored; the same right behind a keyframe.
-    classes : ResidualClasses or None
-        What words are sorted by, where it `sorts`.
     means : StepMeans or None
         What a bounded-error recording quantises by.
     """
 
-    def __init__(self, block: Block, coding: Coding, sorts: bool = True) -> None:
+    def __init__(self, block: Block, coding: Coding) -> None:
         self.block = block
         self.words: Words = np.empty(block.size, block.form.word)
         self.before = np.empty_like(self.words)
-        self.classes = ResidualClasses(block.size, coding.version) if sorts else None
         rounded = coding.fraction > 0 and any(piece.quantised for piece in block.pieces)
         self.means = StepMeans(block, coding.fraction) if rounded else None
 
     def restart(self) -> None:
         """Forget what was before `words`, a keyframe."""
         self.before[:] = self.words
-        if self.classes is not None:
-            self.classes.forget()
         if self.means is not None:
             self.means.forget()
 

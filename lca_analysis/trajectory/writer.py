@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lca_analysis.errors import ArgumentError, CorruptError, FormatError, MismatchError
 from lca_analysis.trajectory.blocks import Block, lay_out
-from lca_analysis.trajectory.codec import PRESETS, BlockEncoder, BlockHeader
+from lca_analysis.trajectory.encoding import BlockEncoder
 from lca_analysis.trajectory.frames import DELTA, END, KEY, FrameHeader, pack_frame
 from lca_analysis.trajectory.locking import LOCK_NAME, local_folder, lock_folder, release
 from lca_analysis.trajectory.manifest import (
@@ -27,6 +27,7 @@ from lca_analysis.trajectory.manifest import (
     sync_folder,
     write_manifest,
 )
+from lca_analysis.trajectory.presets import PRESETS, BlockHeader
 from lca_analysis.trajectory.resuming import cut_back
 from lca_analysis.trajectory.run import open_manifest
 from lca_analysis.trajectory.scratch import Scratch
@@ -248,20 +249,21 @@ class RunWriter:
 
     def _gather(self, block: Block, words: list[Words]) -> Words:
         """Copy the words of a block together, until the next block's."""
-        gathered = self._scratch.words("gathered", block.size, block.form)
+        gathered = self._scratch.array("gathered", block.size, block.form.word)
         return np.concatenate([words[piece.tensor][piece.source] for piece in block.pieces], out=gathered)
 
-    def _write(self, frame: bytes) -> None:
-        """Append bytes to the open segment, opening it first when there is none."""
+    def _write(self, frame: list[bytes]) -> None:
+        """Append the parts of a frame to the open segment, opening it first when there is none."""
         if self._file is None:
             path = self._folder / SEGMENT_FOLDER / segment_name(self._segments)
             # Unbuffered: what is written has left the process.
             self._file = path.open("xb", buffering=0)
             sync_folder(path.parent)
-            frame = SEGMENT_MAGIC + frame
-        view = memoryview(frame)
-        while view:
-            view = view[self._file.write(view) :]
+            frame = [SEGMENT_MAGIC, *frame]
+        for part in frame:
+            view = memoryview(part)
+            while view:
+                view = view[self._file.write(view) :]
 
     def _finish_segment(self) -> None:
         """Force the open segment to the disk and close it."""

@@ -1,6 +1,6 @@
 """A second reader of the run format, written from docs/run_format.md: one element at a time, for float32 only.
 
-It shares no code with the package; only the entropy coder (pcodec), MessagePack and CRC-32 are libraries.
+It shares no code with the package; only the entropy coders (pcodec, zstd), MessagePack and CRC-32 are libraries.
 """
 
 import json
@@ -9,6 +9,7 @@ import zlib
 
 import msgspec
 import numpy as np
+import zstandard
 from pcodec import standalone
 
 
@@ -22,9 +23,9 @@ def read_points(run):
         separators=(",", ":"),
         ensure_ascii=False,
     )
-    classes, last = {2: 18, 3: 72}[described["format_version"]], None
+    version, last = described["format_version"], None
     for file in sorted((run / "segments").iterdir()):
-        for point in _segment(file.read_bytes(), size, sizes, (zlib.crc32(table.encode()), last), classes):
+        for point in _segment(file.read_bytes(), size, sizes, (zlib.crc32(table.encode()), last), version):
             last = point[0]
             yield point
 
@@ -46,7 +47,7 @@ def _frames(data):
         place = end + 8
 
 
-def _segment(data, size, sizes, expected, classes):
+def _segment(data, size, sizes, expected, version):
     groups, state, last = None, None, None
     for header, payload in _frames(data):
         kind, iteration, layout, previous, changed, scalars, blocks = header
@@ -57,35 +58,35 @@ def _segment(data, size, sizes, expected, classes):
         assert (layout, previous) == (expected if kind == "key" else (None, None))
         groups = groups if changed is None else changed
         (block,) = blocks
-        state = _Keyframe(block, payload, size, classes) if kind == "key" else state.next(block, payload, sizes)
-        assert zlib.crc32(np.array(state.words, "<u4").tobytes()) == block[2]
+        if kind == "key":
+            state = (_Keyframe if version == 4 else _SortedKeyframe)(block, payload, size, version)
+        else:
+            state.next(block, payload, sizes)
+        if version == 4:
+            assert sum(word * (2 * i + 1) for i, word in enumerate(state.words)) % 2**64 == block[2]
+        else:
+            assert zlib.crc32(np.array(state.words, "<u4").tobytes()) == block[2]
         yield iteration, state.words, groups, scalars
 
 
 class _Keyframe:
-    """The last two points, the running means, and the order of the words."""
+    """The last two points, and the running means of symbols."""
 
-    def __init__(self, block, payload, size, classes):
+    def __init__(self, block, payload, size, version):
+        assert block[0] == 0
         ordered = [int(word) for word in _streams(block[1], payload)]
         assert len(ordered) == size
         self.ordered = self.before = ordered
-        self.means = [np.float32(0)] * size
-        self.order = list(range(size))
-        self.classes = classes
+        self.means, self.weight = [0] * size, 1
 
     @property
     def words(self):
         return [word ^ 0x80000000 if word >> 31 else word ^ 0xFFFFFFFF for word in self.ordered]
 
     def next(self, block, payload, sizes):
-        order, lengths, _, predictors, momenta, exact = block
+        _, _, _, predictors, momenta, exact = block
         assert exact is None
-        if order == 2:
-            self.order = sorted(range(len(self.order)), key=lambda i: _class(self.means[i], self.classes))
-        folded = [0] * len(self.ordered)
-        places = range(len(folded)) if order == 0 else self.order
-        for place, value in zip(places, _streams(lengths, payload), strict=True):
-            folded[place] = int(value)
+        folded = self.folded(block, payload)
         owners = [n for n, size in enumerate(sizes) if size for _ in range(size)]
         with_elements = {n: p for p, n in enumerate(n for n, size in enumerate(sizes) if size)}
         now = []
@@ -93,13 +94,65 @@ class _Keyframe:
             piece = with_elements[owners[i]]
             guess = _predict(predictors[piece], momenta[piece], self.ordered[i], self.before[i])
             now.append((guess + (fold >> 1 if fold % 2 == 0 else -(fold + 1) // 2)) % 2**32)
-            mean, fresh = (
-                np.float32(self.means[i] * np.float32(0.8125)),
-                np.float32(np.float32(fold) * np.float32(0.1875)),
-            )
-            self.means[i] = np.float32(mean + fresh)
         self.before, self.ordered = self.ordered, now
-        return self
+
+    def folded(self, block, payload):
+        assert block[0] == 3
+        parts, place = [], 0
+        for length in block[1]:
+            parts.append(payload[place : place + length])
+            place += length
+        low, read = int.from_bytes(parts[0], "little"), 0
+        groups = _groups([(mean + 128) // 256 for mean in self.means])
+        assert len(parts) == 1 + len(groups)
+        folded = [0] * len(self.means)
+        symbols = {}
+        for part, places in zip(parts[1:], groups, strict=True):
+            found = zstandard.ZstdDecompressor().decompress(part, max_output_size=len(places))
+            symbols |= dict(zip(places, found, strict=True))
+        for i, symbol in sorted(symbols.items()):
+            bits = max(symbol // 2, 1) - 1
+            folded[i] = ((symbol - 2 * bits) << bits) + (low >> read) % 2**bits
+            read += bits
+            self.means[i] += (256 * symbol - self.means[i]) // self.weight
+        assert len(parts[0]) == -(-read // 64) * 8
+        self.weight = 8
+        return folded
+
+
+def _groups(contexts):
+    """Places of each group, in their order."""
+    groups, group = [], []
+    for context in range(128):
+        group += [i for i, found in enumerate(contexts) if found == context]
+        if len(group) >= 4096:
+            groups.append(sorted(group))
+            group = []
+    if groups:
+        groups[-1] = sorted(groups[-1] + group)
+    return groups or [sorted(group)]
+
+
+class _SortedKeyframe(_Keyframe):
+    """The last two points, the running means of residuals, and the order of the words: versions 2 and 3."""
+
+    def __init__(self, block, payload, size, version):
+        super().__init__(block, payload, size, version)
+        self.means = [np.float32(0)] * size
+        self.order = list(range(size))
+        self.classes = {2: 18, 3: 72}[version]
+
+    def folded(self, block, payload):
+        if block[0] == 2:
+            self.order = sorted(range(len(self.order)), key=lambda i: _class(self.means[i], self.classes))
+        folded = [0] * len(self.ordered)
+        places = range(len(folded)) if block[0] == 0 else self.order
+        for place, value in zip(places, _streams(block[1], payload), strict=True):
+            folded[place] = int(value)
+        for i, fold in enumerate(folded):
+            old, fresh = np.float32(self.means[i] * np.float32(0.8125)), np.float32(fold) * np.float32(0.1875)
+            self.means[i] = np.float32(old + np.float32(fresh))
+        return folded
 
 
 def _streams(lengths, payload):

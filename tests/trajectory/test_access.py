@@ -6,8 +6,8 @@ import pytest
 from trajectory.made_runs import manifest, random_walk, same_bits, tensor, write
 
 from lca_analysis.trajectory import open_run, verify
+from lca_analysis.trajectory.block_decoding import BlockDecoder
 from lca_analysis.trajectory.blocks import BLOCK_SIZE
-from lca_analysis.trajectory.codec import BlockDecoder
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ import torch
 from trajectory.made_runs import random_walk, tensor
 
 from lca_analysis.trajectory.blocks import lay_out
-from lca_analysis.trajectory.codec import PRESETS, BlockEncoder
+from lca_analysis.trajectory.choice import PredictorChoice
+from lca_analysis.trajectory.encoding import BlockEncoder
 from lca_analysis.trajectory.prediction import MOMENTUM, STEP
+from lca_analysis.trajectory.presets import PRESETS
 
 
 def last_header(walk, shapes, dtype="float32", preset="small"):
@@ -60,11 +62,17 @@ def test_the_fast_preset_follows_a_change_of_momentum_within_four_frames():
     assert last_header(changed[:60], [(3000,)], preset="fast").momenta == [pytest.approx(0.5, abs=2e-3)]
 
 
-def test_the_fast_preset_keeps_a_choice_for_four_frames():
+def test_the_fast_preset_chooses_less_often_the_longer_a_choice_stays(monkeypatch):
     (block,) = lay_out([tensor("w", (3000,), "float32")])
-    encoder = BlockEncoder(block, PRESETS["fast"])
-    walk = random_walk(3000, 22, seed=5)
+    encoder, chosen, frames = BlockEncoder(block, PRESETS["fast"]), [], []
+    choose = PredictorChoice.choose
+    monkeypatch.setattr(PredictorChoice, "choose", lambda *known: chosen.append(len(frames)) or choose(*known))
+    walk = random_walk(3000, 140, seed=5)
     encoder.keyframe(walk[0].view(block.form.word))
-    momenta = [encoder.delta(point.view(block.form.word))[0].momenta[0] for point in walk[1:]]
-    assert len(set(momenta[:4])) > 1
-    assert all(len(set(momenta[start : start + 4])) == 1 for start in range(4, 20, 4))
+    for point in walk[1:]:
+        frames.append(point)
+        encoder.delta(point.view(block.form.word))
+    pauses = np.diff(chosen)
+    assert chosen[:5] == [1, 2, 3, 4, 5]
+    assert pauses.max() == 32
+    assert len(chosen) < 20

@@ -5,18 +5,18 @@ import pytest
 from trajectory.made_runs import manifest, random_walk, read_back, special_words, tensor, write
 from trajectory.slow_reader import read_points
 
-from lca_analysis.trajectory import open_run
+from lca_analysis.trajectory import RunWriter, open_run
 from lca_analysis.trajectory.frames import find_frame, read_frame
 
 
-@pytest.mark.parametrize(("preset", "version"), [("small", 3), ("fast", 3), ("small", 2)])
-def test_the_slow_reader_agrees(tmp_path, preset, version):
-    walk = random_walk(5000, 12, seed=3)
+@pytest.mark.parametrize(("preset", "version", "size"), [("small", 4, 9000), ("fast", 3, 5000), ("small", 2, 5000)])
+def test_the_slow_reader_agrees(tmp_path, preset, version, size):
+    walk = random_walk(size, 12, seed=3)
     for t, array in enumerate(walk):
         array[200:214] = np.roll(special_words("float32"), t)
-    tensors = [tensor("a.weight", (49, 100)), tensor("none.weight", (0,)), tensor("a.bias", (100,))]
+    tensors = [tensor("a.weight", (size // 100 - 1, 100)), tensor("none.weight", (0,)), tensor("a.bias", (100,))]
     none = np.empty(0, np.float32)
-    points = [{"a.weight": w[:4900].reshape(49, 100), "none.weight": none, "a.bias": w[4900:]} for w in walk]
+    points = [{"a.weight": w[:-100].reshape(-1, 100), "none.weight": none, "a.bias": w[-100:]} for w in walk]
     groups = [[{"lr": 0.1}] if t < 5 else [{"lr": 0.05}] for t in range(12)]
     path = write(tmp_path / "run", manifest(tensors, preset, 7, format_version=version), points, hyperparameters=groups)
     slow, fast = list(read_points(path)), list(open_run(path).walk())
@@ -27,18 +27,19 @@ def test_the_slow_reader_agrees(tmp_path, preset, version):
         assert used == point.hyperparameters == groups[t]
 
 
-def test_the_run_above_uses_momentum_and_all_orders(tmp_path):
-    points = [{"a.weight": w} for w in random_walk(5000, 12, seed=3)]
-    path = write(tmp_path / "run", manifest([tensor("a.weight", (5000,))], "small", 12), points)
+@pytest.mark.parametrize(("version", "orders"), [(4, {0, 3}), (3, {0, 1, 2})])
+def test_the_runs_above_use_momentum_and_all_orders(tmp_path, version, orders):
+    points = [{"a.weight": w} for w in random_walk(9000, 12, seed=3)]
+    path = write(tmp_path / "run", manifest([tensor("a.weight", (9000,))], "small", 12, format_version=version), points)
     segment = open_run(path).segments[0]
     with open(segment.file, "rb") as file:
         blocks = [
             read_frame(file, find_frame(file, entry.offset, segment.bytes))[0].blocks[0] for entry in segment.frames
         ]
-    assert {block.order for block in blocks} == {0, 1, 2}
+    assert {block.order for block in blocks} == orders
     assert blocks[-1].predictors == [2]
     assert blocks[-1].momenta == [pytest.approx(0.9, abs=1e-3)]
-    assert max(len(block.streams) for block in blocks) >= 2
+    assert max(len(block.streams) for block in blocks) >= 3
 
 
 def test_large_residuals_have_classes_of_their_own_since_version_3(tmp_path):
@@ -59,3 +60,16 @@ def test_large_residuals_have_classes_of_their_own_since_version_3(tmp_path):
     assert streams[2] == 1
     assert streams[3] >= 6
     assert sizes[3] < 0.99 * sizes[2]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_run_of_an_older_version_is_gone_on_with_in_that_version(tmp_path, version):
+    points = [{"a.weight": w} for w in random_walk(5000, 9, seed=3)]
+    described = manifest([tensor("a.weight", (5000,))], "small", 4, format_version=version)
+    path = write(tmp_path / "run", described, points[:6], complete=False)
+    writer = RunWriter.resume(path)
+    for iteration, weights in enumerate(points[6:], start=6):
+        writer.append(iteration, weights)
+    writer.close()
+    assert open_run(path).manifest.format_version == version
+    read_back(path, points)

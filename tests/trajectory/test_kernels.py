@@ -31,7 +31,7 @@ def points(dtype, seed, size=64):
 
 
 def state_at(block, before, last):
-    state = BlockState(block, Coding(), sorts=False)
+    state = BlockState(block, Coding())
     state.before[:], state.words[:] = before, last
     return state
 

@@ -59,9 +59,9 @@ def test_any_trajectory_of_any_dtype_comes_back_to_the_bit(trajectory, preset, s
         read_back(path, named)
 
 
-@pytest.mark.parametrize("preset", ["small", "fast"])
+@pytest.mark.parametrize(("version", "preset"), [(4, "fast"), (3, "small"), (3, "fast"), (2, "small")])
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
-def test_a_tensor_large_enough_for_classes_comes_back_to_the_bit(tmp_path, dtype, preset):
+def test_a_tensor_large_enough_for_groups_and_classes_comes_back_to_the_bit(tmp_path, dtype, version, preset):
     walk = random_walk(9000, 14)
     if dtype == "bfloat16":
         arrays = [(w.view(np.uint32) >> 16).astype(np.uint16) for w in walk]
@@ -71,7 +71,8 @@ def test_a_tensor_large_enough_for_classes_comes_back_to_the_bit(tmp_path, dtype
     for t, array in enumerate(arrays):
         array[t : t + len(special)] = special
     points = [{"a.weight": array.reshape(90, 100)} for array in arrays]
-    path = write(tmp_path / "run", manifest([tensor("a.weight", (90, 100), dtype)], preset, 8), points)
+    described = manifest([tensor("a.weight", (90, 100), dtype)], preset, 8, format_version=version)
+    path = write(tmp_path / "run", described, points)
     read_back(path, points)
 
 

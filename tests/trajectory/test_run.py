@@ -7,7 +7,7 @@ from trajectory.made_runs import manifest, random_walk, same_bits, tensor, write
 
 from lca_analysis.errors import NotFoundError
 from lca_analysis.trajectory import RunWriter, bfloat16_to_float32, describe, open_run
-from lca_analysis.trajectory.codec import BlockDecoder
+from lca_analysis.trajectory.block_decoding import BlockDecoder
 
 
 def test_the_weights_of_any_iteration_in_any_order(small_run):

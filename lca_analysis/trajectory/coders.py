@@ -1,0 +1,105 @@
+"""What stands between folded residuals and the streams of a frame, by format version."""
+
+from typing import Protocol
+
+import numpy as np
+
+from lca_analysis.errors import CorruptError
+from lca_analysis.trajectory.blocks import Block
+from lca_analysis.trajectory.classes import SMALLEST_CLASS, ResidualClasses
+from lca_analysis.trajectory.entropy import compress, decompress_parts
+from lca_analysis.trajectory.presets import KEPT, PLAIN, SORTED, SYMBOLS, Preset, is_turn
+from lca_analysis.trajectory.scratch import Scratch
+from lca_analysis.trajectory.symbols import Symbols
+from lca_analysis.trajectory.words import Words
+
+SYMBOLS_SINCE = 4  # format version
+
+
+class ResidualCoder(Protocol):
+    """Codes and decodes the folded residuals of a block, frame by frame."""
+
+    def forget(self) -> None:
+        """Begin anew, behind a keyframe."""
+
+    def pack(self, folded: Words) -> tuple[int, list[bytes]]:
+        """Give the order that the frame names, and its streams."""
+
+    def unpack(self, order: int, streams: list[memoryview], folded: Words) -> None:
+        """Undo `pack`; CorruptError for what cannot be."""
+
+
+def residual_coder(block: Block, version: int, scratch: Scratch, preset: Preset | None = None) -> ResidualCoder:
+    """Make the coder of a format version; a decoder has no preset."""
+    return SymbolCoder(block, scratch) if version >= SYMBOLS_SINCE else ClassCoder(block, version, scratch, preset)
+
+
+class SymbolCoder:
+    """Symbols and low bits: format version 4."""
+
+    def __init__(self, block: Block, scratch: Scratch) -> None:
+        self._symbols = Symbols(block.size, block.form.word, scratch)
+        self.forget = self._symbols.forget
+
+    def pack(self, folded: Words) -> tuple[int, list[bytes]]:
+        """Give the order that the frame names, and its streams."""
+        return SYMBOLS, self._symbols.pack(folded)
+
+    def unpack(self, order: int, streams: list[memoryview], folded: Words) -> None:
+        """Undo `pack`."""
+        if order != SYMBOLS:
+            raise CorruptError("the frame names an order that does not exist")
+        self._symbols.unpack(streams, folded)
+
+
+class ClassCoder:
+    """Residuals sorted by class: format versions 2 and 3."""
+
+    def __init__(self, block: Block, version: int, scratch: Scratch, preset: Preset | None) -> None:
+        self._scratch = scratch
+        self._preset = preset
+        sorts = preset is None or preset.sort_every > 0
+        self._classes = ResidualClasses(block.size, version, block.form.word) if sorts else None
+        self._frames = 0
+
+    def forget(self) -> None:
+        """Begin anew, behind a keyframe."""
+        self._frames = 0
+        if self._classes is not None:
+            self._classes.forget()
+
+    def pack(self, folded: Words) -> tuple[int, list[bytes]]:
+        """Give the order that the frame names, and its streams: sorted by class where the preset says so."""
+        if self._preset is None:
+            raise RuntimeError("a decoder does not encode")
+        self._frames += 1
+        every, level, classes = self._preset.sort_every, self._preset.level, self._classes
+        if classes is None or folded.size < 2 * SMALLEST_CLASS:
+            if classes is not None:
+                classes.update(folded)
+            return PLAIN, [compress(folded, level)]
+        renew = is_turn(self._frames, every)
+        if renew:
+            classes.renew()
+        placed = self._scratch.array("sorted", folded.size, folded.dtype)
+        classes.sort(folded, placed)
+        classes.update(folded)
+        parts = np.split(placed, classes.ends[:-1])
+        return SORTED if renew else KEPT, [compress(part, level) for part in parts]
+
+    def unpack(self, order: int, streams: list[memoryview], folded: Words) -> None:
+        """Decompress, put the residuals back in their order, and class the words by them."""
+        classes = self._classes
+        if classes is None:
+            raise RuntimeError("a decoder keeps classes")
+        if order not in (PLAIN, KEPT, SORTED):
+            raise CorruptError("the frame names an order that does not exist")
+        if order == PLAIN:
+            decompress_parts(streams, folded, [folded.size])
+        else:
+            if order == SORTED:
+                classes.renew()
+            placed = self._scratch.array("sorted", folded.size, folded.dtype)
+            decompress_parts(streams, placed, classes.ends)
+            classes.unsort(placed, folded)
+        classes.update(folded)
