@@ -105,8 +105,8 @@ class BackgroundWriter:
             if point.error is not None:
                 raise point.error
             point.buffer.wait()
-            weights = dict(zip(self._copier.names, point.buffer.arrays, strict=True))
-            self._writer.append(point.iteration, weights, as_numbers(point.hyperparameters), point.scalars)
+            words = point.buffer.words(self._writer.blocks)
+            self._writer.append_words(point.iteration, words, as_numbers(point.hyperparameters), point.scalars)
             self._iteration = point.iteration
         except BaseException as error:  # panics of compiled libraries are no Exceptions
             self._error = error

@@ -35,9 +35,13 @@ class Copier:
         self._members = {
             device: [number for number, tensor in enumerate(tensors) if tensor.device == device] for device in devices
         }
-        order = [number for members in self._members.values() for number in members]
-        placed, self._size = lay_out([tensors[number] for number in order])
-        self._stretches = [stretch for _, stretch in sorted(zip(order, placed, strict=True), key=lambda pair: pair[0])]
+        placed: dict[int, Stretch] = {}
+        self._size = 0
+        for members in self._members.values():
+            order = _by_dtype(members, tensors)
+            stretches, self._size = lay_out([tensors[number] for number in order], self._size)
+            placed |= dict(zip(order, stretches, strict=True))
+        self._stretches = [placed[number] for number in range(len(tensors))]
         self._staging = {
             device: Staging(device, [self._stretches[number] for number in members])
             for device, members in self._members.items()
@@ -86,13 +90,13 @@ class Staging:
     device : torch.device
         One with streams and events.
     stretches : list of Stretch
-        Where its tensors lie in the host buffer; one behind the other.
+        Where its tensors lie in the host buffer, together.
     """
 
     def __init__(self, device: torch.device, stretches: list[Stretch]) -> None:
         self._device = device
         self._module: Any = torch.get_device_module(device)
-        self._host = slice(stretches[0].start, stretches[-1].stop)
+        self._host = slice(min(s.start for s in stretches), max(s.stop for s in stretches))
         self._flat = torch.empty(self._host.stop - self._host.start, dtype=torch.uint8, device=device)
         begin = self._host.start
         self._views = [Stretch(s.start - begin, s.stop - begin, s.shape, s.dtype).view(self._flat) for s in stretches]
@@ -111,6 +115,12 @@ class Staging:
             self._last = self._module.Event(**_event_options(self._device))
             self._last.record(self._side)
         return self._last
+
+
+def _by_dtype(members: list[int], tensors: list[torch.Tensor]) -> list[int]:
+    """Put tensors of one dtype next to each other, as the blocks of a run have them."""
+    dtypes = list(dict.fromkeys(tensors[number].dtype for number in members))
+    return sorted(members, key=lambda number: dtypes.index(tensors[number].dtype))
 
 
 def has_streams(device: torch.device) -> bool:

@@ -6,14 +6,18 @@ import numpy as np
 
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.blocks import Block
+from lca_analysis.trajectory.checksums import checksum
 from lca_analysis.trajectory.classes import SMALLEST_CLASS, ResidualClasses
 from lca_analysis.trajectory.entropy import compress, decompress_parts
 from lca_analysis.trajectory.presets import KEPT, PLAIN, SORTED, SYMBOLS, Preset, is_turn
+from lca_analysis.trajectory.residuals import Spans, fold, is_compiled, kernel_spans
 from lca_analysis.trajectory.scratch import Scratch
+from lca_analysis.trajectory.state import BlockState
 from lca_analysis.trajectory.symbols import Symbols
 from lca_analysis.trajectory.words import Words
 
 SYMBOLS_SINCE = 4  # format version
+Chosen = tuple[list[int], list[float]]  # predictor and momentum of each piece
 
 
 class ResidualCoder(Protocol):
@@ -21,6 +25,9 @@ class ResidualCoder(Protocol):
 
     def forget(self) -> None:
         """Begin anew, behind a keyframe."""
+
+    def code(self, state: BlockState, words: Words, chosen: Chosen) -> tuple[int, list[bytes], int]:
+        """Fold a point that follows the state, move on to it, and `pack`; gives the checksum of the words too."""
 
     def pack(self, folded: Words) -> tuple[int, list[bytes]]:
         """Give the order that the frame names, and its streams."""
@@ -31,15 +38,29 @@ class ResidualCoder(Protocol):
 
 def residual_coder(block: Block, version: int, scratch: Scratch, preset: Preset | None = None) -> ResidualCoder:
     """Make the coder of a format version; a decoder has no preset."""
-    return SymbolCoder(block, scratch) if version >= SYMBOLS_SINCE else ClassCoder(block, version, scratch, preset)
+    if version >= SYMBOLS_SINCE:
+        return SymbolCoder(block, scratch, encodes=preset is not None)
+    return ClassCoder(block, version, scratch, preset)
 
 
 class SymbolCoder:
     """Symbols and low bits: format version 4."""
 
-    def __init__(self, block: Block, scratch: Scratch) -> None:
-        self._symbols = Symbols(block.size, block.form.word, scratch)
+    def __init__(self, block: Block, scratch: Scratch, encodes: bool) -> None:
+        self._symbols = Symbols(block.size, block.form, scratch, encodes)
+        self._scratch = scratch
+        self._spans: tuple[Chosen, Spans] | None = None
         self.forget = self._symbols.forget
+
+    def code(self, state: BlockState, words: Words, chosen: Chosen) -> tuple[int, list[bytes], int]:
+        """Fold a point that follows the state, move on to it, and `pack`: in one kernel where there is one."""
+        folded = self._scratch.array("folded", words.size, words.dtype)
+        if not is_compiled(state.block.form):
+            fold(state, words, *chosen, folded)
+            return *self.pack(folded), checksum(words, SYMBOLS_SINCE)
+        if self._spans is None or self._spans[0] is not chosen:
+            self._spans = chosen, kernel_spans(state, *chosen)
+        return SYMBOLS, *self._symbols.fold_and_pack(state, words, self._spans[1], folded)
 
     def pack(self, folded: Words) -> tuple[int, list[bytes]]:
         """Give the order that the frame names, and its streams."""
@@ -67,6 +88,12 @@ class ClassCoder:
         self._frames = 0
         if self._classes is not None:
             self._classes.forget()
+
+    def code(self, state: BlockState, words: Words, chosen: Chosen) -> tuple[int, list[bytes], int]:
+        """Fold a point that follows the state, move on to it, and `pack`."""
+        folded = self._scratch.array("folded", words.size, words.dtype)
+        fold(state, words, *chosen, folded)
+        return *self.pack(folded), checksum(words, SYMBOLS_SINCE - 1)
 
     def pack(self, folded: Words) -> tuple[int, list[bytes]]:
         """Give the order that the frame names, and its streams: sorted by class where the preset says so."""

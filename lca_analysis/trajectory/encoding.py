@@ -12,7 +12,7 @@ from lca_analysis.trajectory.coders import residual_coder
 from lca_analysis.trajectory.entropy import compress
 from lca_analysis.trajectory.prediction import subnormals_work
 from lca_analysis.trajectory.presets import PLAIN, BlockHeader, Preset
-from lca_analysis.trajectory.residuals import fold, predictions, prepare
+from lca_analysis.trajectory.residuals import predictions, prepare
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.state import BlockState, Coding
 from lca_analysis.trajectory.words import Words, from_ordered, in_parts, to_ordered, zigzag
@@ -59,14 +59,14 @@ class BlockEncoder:
         header = BlockHeader(0, [], 0, *self._chosen)
         if state.means is not None and not exact:
             apart = self._quantise(state, state.means, words, header)
+            header.order, data = self._coder.pack(self._folded)
+            data += apart
+            header.checksum = checksum(state.words, self._version)
         else:
-            apart = []
-            fold(state, words, *self._chosen, self._folded)
+            header.order, data, header.checksum = self._coder.code(state, words, self._chosen)
             if state.means is not None:
                 state.means.forget()
-        header.order, data = self._coder.pack(self._folded)
-        data += apart
-        header.streams, header.checksum = [len(part) for part in data], checksum(state.words, self._version)
+        header.streams = [len(part) for part in data]
         self._judge(sum(header.streams))
         return header, data
 

@@ -68,7 +68,8 @@ def pack_frame(header: FrameHeader, payload: list[bytes]) -> list[bytes]:
     lengths = _LENGTHS.pack(_MAGIC, len(encoded), size, zlib.crc32(encoded))
     body = [lengths, struct.pack("<I", zlib.crc32(lengths)), encoded, *payload]
     if size <= _JOINED:
-        body = [b"".join(body)]
+        joined = b"".join(body)
+        return [joined + _COMMIT.pack(zlib.crc32(joined), _DONE)]
     checksum = 0
     for part in body:
         checksum = zlib.crc32(part, checksum)

@@ -62,7 +62,9 @@ def exponent_mask(form: WordFormat) -> Any:
     return form.storage.type(np.inf).view(form.word)
 
 
+_SMALL, _ONE, _SMALL_NORMAL, _QUARTER = (np.float32(number) for number in (1e-45, 1.0, 1.2e-38, 0.25))
+
+
 def subnormals_work() -> bool:
     """Whether this thread computes with subnormal numbers, as IEEE 754 asks, rather than flush them."""
-    tiny = np.array([1e-45], dtype=np.float32)
-    return bool((tiny * np.float32(1.0))[0] > 0 and (np.array([1.2e-38], np.float32) * np.float32(0.25))[0] > 0)
+    return bool(_SMALL * _ONE > 0 and _SMALL_NORMAL * _QUARTER > 0)

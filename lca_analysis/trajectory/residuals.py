@@ -6,9 +6,10 @@ needs afterwards, so that a block takes memory for two points and no more.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lca_analysis.trajectory.prediction import exponent_mask, predict
 from lca_analysis.trajectory.state import BlockState
@@ -44,6 +45,33 @@ def unfold(state: BlockState, predictors: list[int], momenta: list[float], folde
     compiled = is_compiled(state.block.form)
     for place, predictor, momentum in state.spans(predictors, momenta):
         (_unfold_compiled if compiled else unfold_plainly)(state, place, predictor, momentum, folded)
+
+
+class Spans(NamedTuple):
+    """How stretches of a block are predicted, as the kernels take it."""
+
+    ends: NDArray[np.int64]
+    predictors: NDArray[np.int64]
+    factors: NDArray[Any]
+    infinity: Any
+    top: Any
+
+
+def no_spans(form: WordFormat) -> Spans:
+    """Give the spans of nothing."""
+    none = np.empty(0, np.int64)
+    return Spans(none, none, np.empty(0, form.storage), *_settings(form, 0, 0.0)[2:])
+
+
+def kernel_spans(state: BlockState, predictors: list[int], momenta: list[float]) -> Spans:
+    """Put a choice of predictors in arrays."""
+    form = state.block.form
+    spans = state.spans(predictors, momenta)
+    ends, codes = [place.stop for place, _, _ in spans], [predictor for _, predictor, _ in spans]
+    factors = [_settings(form, predictor, momentum)[1] for _, predictor, momentum in spans]
+    return no_spans(form)._replace(
+        ends=np.array(ends), predictors=np.array(codes), factors=np.array(factors, form.storage)
+    )
 
 
 def predictions(state: BlockState, predictors: list[int], momenta: list[float]) -> Iterator[tuple[slice, Words]]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lca_analysis.trajectory.compiled import inner, kernel, leading_zeros
+from lca_analysis.trajectory.kernels import fold
 from lca_analysis.trajectory.symbols import CONTEXTS
 
 SMALLEST_GROUP = 4096  # words; part of the format: a group has code tables of its own
@@ -114,6 +115,21 @@ def pack(folded: Any, means: Any, shift: Any, counts: Any, groups: Any, starts: 
     for i in range(_W(folded.size)):
         bits = _put(folded[i], i, bits, means, shift, counts, groups, starts, symbols, low)
     return number, _finish(bits, low)
+
+
+@kernel
+def fold_and_pack(words: Any, last: Any, before: Any, ends: Any, predictors: Any, factors: Any, infinity: Any, top: Any,
+                  folded: Any, means: Any, shift: Any, counts: Any, groups: Any, starts: Any, segments: Any,
+                  symbols: Any, low: Any) -> Any:  # fmt: skip
+    """Do `fold` by stretches, `weighted_sum` and `pack`: in one call, so that the interpreter is asked for once."""
+    begin = 0
+    for span in range(ends.size):
+        end = ends[span]
+        fold(words[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top,
+             folded[begin:end])  # fmt: skip
+        begin = end
+    number, used = pack(folded, means, shift, counts, groups, starts, segments, symbols, low)
+    return number, used, weighted_sum(words)
 
 
 @inner

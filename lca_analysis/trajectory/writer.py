@@ -3,7 +3,7 @@
 import copy
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -49,6 +49,8 @@ class RunWriter:
         The content of run.json.
     iteration : int or None
         Iteration of the last committed point; None before the first.
+    blocks : list of Block
+        How the tensors are laid out.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, lock: FileLock) -> None:
@@ -56,11 +58,11 @@ class RunWriter:
         self._lock = lock
         self.manifest = manifest
         self.iteration: int | None = None
-        self._blocks = lay_out(manifest.tensors, manifest.format_version)
+        self.blocks = lay_out(manifest.tensors, manifest.format_version)
         preset = PRESETS[manifest.recording.preset]
         coding = Coding(manifest.format_version, manifest.recording.error_fraction)
         self._scratch = Scratch()
-        self._encoders = [BlockEncoder(block, preset, coding, self._scratch) for block in self._blocks]
+        self._encoders = [BlockEncoder(block, preset, coding, self._scratch) for block in self.blocks]
         self._file: BinaryIO | None = None
         self._segments = 0
         self._points = 0
@@ -178,9 +180,20 @@ class RunWriter:
         OSError
             The disk refuses; the run is readable up to the point before, and this writer is done.
         """
+        self._check_weights(iteration, weights)
+        words = [to_words(weights[tensor.name], word_format(tensor.dtype)) for tensor in self.manifest.tensors]
+        self.append_words(iteration, (self._gather(block, words) for block in self.blocks), hyperparameters, scalars)
+
+    def append_words(
+        self,
+        iteration: int,
+        words: Iterable[Words],
+        hyperparameters: list[dict[str, Any]] | None = None,
+        scalars: Mapping[str, float] | None = None,
+    ) -> None:
+        """Write one point from the words of each of the `blocks`, one after the other; else as `append`."""
         if self._closed:
             raise ArgumentError(f"the writer of {self._folder} is closed, or failed before iteration {iteration}")
-        self._check_weights(iteration, weights)
         last = -1 if self.iteration is None else self.iteration
         if iteration <= last:
             raise ArgumentError(f"iteration {iteration} does not come after {last}, the last one recorded")
@@ -192,7 +205,7 @@ class RunWriter:
         if kind == KEY:
             header.layout, header.previous = self.manifest.layout_checksum, self.iteration
         header.hyperparameters = self._changed(hyperparameters, kind)
-        header.blocks, payload = self._encode(weights, kind)
+        header.blocks, payload = self._encode(words, kind)
         self._write(pack_frame(header, payload))
         self.iteration = iteration
         self._points += 1
@@ -236,13 +249,11 @@ class RunWriter:
             self._hyperparameters = copy.deepcopy(groups)
         return self._hyperparameters if changed or kind == KEY else None
 
-    def _encode(self, weights: Mapping[str, NDArray[Any]], kind: str) -> tuple[list[BlockHeader], list[bytes]]:
+    def _encode(self, words: Iterable[Words], kind: str) -> tuple[list[BlockHeader], list[bytes]]:
         """Code a point block by block."""
-        words = [to_words(weights[tensor.name], word_format(tensor.dtype)) for tensor in self.manifest.tensors]
         headers, payload = [], []
-        for block, encoder in zip(self._blocks, self._encoders, strict=True):
-            gathered = self._gather(block, words)
-            header, data = encoder.keyframe(gathered) if kind == KEY else encoder.delta(gathered)
+        for encoder, block in zip(self._encoders, words, strict=True):
+            header, data = encoder.keyframe(block) if kind == KEY else encoder.delta(block)
             headers.append(header)
             payload += data
         return headers, payload

@@ -5,11 +5,14 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from trajectory.made_runs import tensor as tensor_info
 
 from lca_analysis.errors import MismatchError
 from lca_analysis.recording import copying
 from lca_analysis.recording.buffers import lay_out
 from lca_analysis.recording.copying import Copier
+from lca_analysis.recording.tensors import DTYPES
+from lca_analysis.trajectory import blocks
 
 TENSORS = {
     "transposed": torch.arange(6.0).reshape(2, 3).T,
@@ -136,9 +139,29 @@ def test_a_model_without_tensors_has_empty_points():
 
 def test_tensors_do_not_overlap_and_are_aligned():
     stretches, size = lay_out(list(TENSORS.values()))
-    assert all(stretch.start % 64 == 0 for stretch in stretches)
+    for stretch, tensor in zip(stretches, TENSORS.values(), strict=True):
+        assert stretch.start % tensor.element_size() == 0
+        assert stretch.stop - stretch.start == tensor.numel() * tensor.element_size()
     assert all(a.stop <= b.start for a, b in itertools.pairwise(stretches))
-    assert size == sum(-(-tensor.numel() * tensor.element_size() // 64) * 64 for tensor in TENSORS.values())
+    assert stretches[-1].stop <= size < stretches[-1].stop + 64
+
+
+@pytest.mark.parametrize("block_size", [blocks.BLOCK_SIZE, 7])
+def test_the_words_of_blocks_are_those_of_their_tensors(monkeypatch, block_size):
+    """Blocks of several tensors, of parts of one, and of widened bytes; float32's lie in the buffer as they are."""
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", block_size)
+    infos = [tensor_info(name, tuple(tensor.shape), DTYPES[tensor.dtype]) for name, tensor in TENSORS.items()]
+    laid_out = blocks.lay_out(infos)
+    buffer = copied(Copier(list(TENSORS), list(TENSORS.values())), list(TENSORS.values()))
+    found: dict[str, list[bytes]] = {}
+    for block, words in zip(laid_out, buffer.words(laid_out), strict=True):
+        assert words.size == block.size
+        dtype = infos[block.pieces[0].tensor].dtype
+        found.setdefault(dtype, []).append((words.astype(np.uint8) if dtype == "bool" else words).tobytes())
+        assert np.shares_memory(words, buffer.flat.numpy()) == (dtype != "bool")
+    for dtype, parts in found.items():
+        whole = [expected(tensor) for tensor in TENSORS.values() if DTYPES[tensor.dtype] == dtype]
+        assert b"".join(parts) == b"".join(whole), dtype
 
 
 @pytest.mark.parametrize("other", [torch.ones(4), torch.ones(3, dtype=torch.float64), torch.ones(3, device="meta")])

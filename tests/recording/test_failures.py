@@ -66,7 +66,7 @@ def test_with_raise_a_failure_of_the_last_points_surfaces_on_close(tmp_path, fai
         tmp_path / "run", weights_of(1), options=RecorderOptions(on_error="raise", queue_points=9)
     ).start()
     hold = threading.Event()
-    recorder._writer._writer.append = _held(recorder._writer._writer.append, hold)
+    recorder._writer._writer.append_words = _held(recorder._writer._writer.append_words, hold)
     for _ in range(4):
         recorder.record()
     hold.set()
@@ -98,13 +98,13 @@ def test_an_exception_in_the_block_closes_the_run_and_leaves_it_incomplete(tmp_p
 
 
 def test_a_slow_encoder_holds_the_training_and_bounds_the_memory(tmp_path, monkeypatch):
-    original, made = RunWriter.append, []
+    original, made = RunWriter.append_words, []
 
     def slow(self, *arguments):
         time.sleep(0.02)
         original(self, *arguments)
 
-    monkeypatch.setattr(RunWriter, "append", slow)
+    monkeypatch.setattr(RunWriter, "append_words", slow)
     monkeypatch.setattr(Copier, "new_buffer", _counted(Copier.new_buffer, made))
     with Recorder(tmp_path / "run", weights_of(1), options=RecorderOptions(queue_points=2)) as recorder:
         start = time.perf_counter()
@@ -150,9 +150,9 @@ def test_training_goes_on_when_the_writing_thread_dies_or_panics(tmp_path, monke
         monkeypatch.setattr(BackgroundWriter, "_write", die)
         monkeypatch.setattr("lca_analysis.recording.background._LOOK", 0.05)
     else:
-        append = RunWriter.append
+        append = RunWriter.append_words
         monkeypatch.setattr(
-            RunWriter, "append", lambda s, t, *rest: die_if(t == 3, Panic("dead")) or append(s, t, *rest)
+            RunWriter, "append_words", lambda s, t, *rest: die_if(t == 3, Panic("dead")) or append(s, t, *rest)
         )
     with pytest.warns(RuntimeWarning, match=r"stopped after iteration 2.*[dD]e?ad?") as caught:
         record_and_train(tmp_path / "run", model, training)

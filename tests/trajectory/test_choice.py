@@ -74,5 +74,5 @@ def test_the_fast_preset_chooses_less_often_the_longer_a_choice_stays(monkeypatc
         encoder.delta(point.view(block.form.word))
     pauses = np.diff(chosen)
     assert chosen[:5] == [1, 2, 3, 4, 5]
-    assert pauses.max() == 32
+    assert pauses.max() == 64
     assert len(chosen) < 20

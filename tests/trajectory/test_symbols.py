@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.symbols import Symbols
+from lca_analysis.trajectory.words import word_format
 
 WORDS = {"u2": 16, "u4": 32, "u8": 64}
+FORM = {"u2": "float16", "u4": "float32", "u8": "float64"}
 
 
 def coder(size, word):
-    return Symbols(size, np.dtype(word), Scratch())
+    return Symbols(size, word_format(FORM[word]), Scratch(), encodes=True)
 
 
 def drawn(word, size, rng):
