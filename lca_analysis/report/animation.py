@@ -17,6 +17,7 @@ from matplotlib.text import Text
 
 from lca_analysis.errors import ArgumentError, MissingDependencyError, NotFoundError
 from lca_analysis.report.figures.axes import SIGNS, label_iterations, label_rows, row_height
+from lca_analysis.report.figures.names import plain
 from lca_analysis.report.figures.style import FAINT, INK, WIDTH, sign_color, styled
 from lca_analysis.report.sources import Sources
 from lca_analysis.store import Store, open_store
@@ -262,7 +263,7 @@ def _move(scene: Scene, moving: _Moving, place: int) -> None:
     """Bring the artists to a frame."""
     end = scene.ends[place]
     moving.cursor.set_xdata([end, end])
-    moving.text.set_text(f"{scene.title}, iteration {end}".replace("$", r"\$"))
+    moving.text.set_text(plain(f"{scene.title}, iteration {end}"))
     for bars, values in ((moving.total, scene.spans[: place + 1].sum(axis=0)), (moving.now, scene.spans[place])):
         for bar, value in zip(bars, values, strict=True):
             bar.set_width(value)

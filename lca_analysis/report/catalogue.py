@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lca_analysis.report import behind, figures
+from lca_analysis.report.figures.class_peaks import plot_class_peaks
+from lca_analysis.report.figures.synchronization import plot_synchronization
 from lca_analysis.report.sources import Sources
 
 
@@ -51,6 +54,11 @@ def _lag(curve: pd.DataFrame, lags: pd.DataFrame) -> Figure:
     """Draw cross-correlations and lags, beside the momentum where there was one."""
     momentum = lags["momentum"].iloc[0]
     return figures.figure_lag(curve, lags, None if pd.isna(momentum) else float(momentum))
+
+
+def _one_panel(plot: Callable[[pd.DataFrame], Axes]) -> Callable[[pd.DataFrame], Figure]:
+    """Make a figure of a single plot."""
+    return lambda frame: plot(frame).get_figure(root=True)  # type: ignore[return-value]
 
 
 DRAWINGS = (
@@ -175,7 +183,7 @@ DRAWINGS = (
         "classes and layers, of the classes that learned most.",
         ("results_peaks",),
         behind.class_peaks,
-        figures.figure_class_peaks,
+        _one_panel(plot_class_peaks),
     ),
     Drawing(
         "synchronization",
@@ -183,6 +191,6 @@ DRAWINGS = (
         "How many moments of learning each pair of layers shares.",
         ("results_synchronization",),
         behind.pairs,
-        figures.figure_synchronization,
+        _one_panel(plot_synchronization),
     ),
 )

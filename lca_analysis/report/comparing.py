@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from lca_analysis.analysis.replication import T_METHOD
 from lca_analysis.errors import NotFoundError
 from lca_analysis.report.embedding import embed
-from lca_analysis.report.figures.axes import SIGNS, new_figure, rows_height, short_name
+from lca_analysis.report.figures.axes import SIGNS, new_figure, rows_height
 from lca_analysis.report.figures.layers import plot_layer_net
+from lca_analysis.report.figures.names import short_names
 from lca_analysis.report.figures.style import styled
 from lca_analysis.report.page import fill
 from lca_analysis.report.quantities import NET_LCA
@@ -24,6 +25,7 @@ FOLDER = "comparison"
 SEEDS, COMPARISON = "results_seeds", "results_comparison"
 NAME = "net_lca_by_configuration"
 ONE_COLUMN, MOST_PANELS = 3, 24
+LONGEST_TITLE = 32
 
 
 @dataclass(frozen=True)
@@ -128,12 +130,11 @@ def figure_configurations(frame: pd.DataFrame) -> Figure:
     heights = [max(rows_height(len(part)) for part in line) for line in lines]
     figure = new_figure(sum(heights) + 0.2)
     panels = figure.subplots(len(lines), columns, sharex=True, squeeze=False, height_ratios=heights).ravel()
-    for ax, part in zip(panels, parts, strict=False):
+    names = short_names([str(part["group"].iloc[0]) for part in parts], LONGEST_TITLE)
+    for ax, part, name in zip(panels, parts, names, strict=False):
         plot_layer_net(part, ax)
         runs = int(part["n"].max())
-        ax.set_title(
-            f"{short_name(str(part['group'].iloc[0]))} ({runs} run{'' if runs == 1 else 's'})".replace("$", r"\$")
-        )
+        ax.set_title(f"{name} ({runs} run{'' if runs == 1 else 's'})")
         ax.set_ylabel("layer")
         ax.set_xlabel("")
     for ax in panels[len(parts) :]:

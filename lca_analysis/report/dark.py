@@ -2,13 +2,16 @@
 
 import re
 
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 
-from lca_analysis.report.figures.style import FAINT, INK, MUTED
+from lca_analysis.report.figures.style import ALONE, FAINT, INK, MUTED, SHARE_COLORS
 
 CARD = "#1d242a"
 LEAST_CONTRAST = 3.0
-_INKS = {INK.lower(): "#e8ecef", MUTED.lower(): "#a3b0ba", FAINT.lower(): "#333d45"}
+_INKS = {INK.lower(): "#e8ecef", MUTED.lower(): "#a3b0ba", FAINT.lower(): "#333d45", ALONE.lower(): "#6f7a83"}
+_SHARED = LinearSegmentedColormap.from_list("shared_on_dark", ["#6a5c85", "#8a72b8", "#b79be6", "#dcc8ff", "#f6f0ff"])
+_MIRRORED = {to_hex(SHARE_COLORS(place)): to_hex(_SHARED(place)) for place in range(SHARE_COLORS.N)}
+"""Marks that are the darker the more layers share them stand out from a dark page by being the lighter."""
 _COLOR = re.compile(r"(?:fill|stroke): (#[0-9a-f]{6})")
 _STEPS = 20
 
@@ -27,8 +30,8 @@ def contrast(first: str, second: str) -> float:
 
 def on_dark(color: str) -> str:
     """Give the colour that stands for another on a dark page: the same where it can be seen there, or a lighter one."""
-    if color in _INKS:
-        return _INKS[color]
+    if color in _INKS or color in _MIRRORED:
+        return _INKS.get(color) or _MIRRORED[color]
     for step in range(_STEPS):
         red, green, blue = (part + (1 - part) * step / _STEPS for part in to_rgb(color))
         lighter = to_hex((red, green, blue))
@@ -59,8 +62,9 @@ def follow_scheme(svg: bytes) -> bytes:
         for kind in ("fill", "stroke")
         if dark != color and f"{kind}: {color}" in text
     ]
-    # Only paths are ground; white text stands on dark cells of a matrix. Text without a colour is black on light ones.
-    rules.append(f'path[style*="fill: #ffffff"] {{ fill: {CARD} !important }}')
+    # White paths are ground, or gaps between bars. White text stands on dark cells, and text without a colour on light
+    # ones: both stay.
+    rules += [f'path[style*="{kind}: #ffffff"] {{ {kind}: {CARD} !important }}' for kind in ("fill", "stroke")]
     style = "<style>@media (prefers-color-scheme: dark) {\n" + "\n".join(rules) + "\n}</style>\n</svg>"
     head, _, tail = text.rpartition("</svg>")
     return f"{head}{style}{tail}".encode()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfPages
 from matplotlib.figure import Figure
 
+from lca_analysis.report.figures.names import plain
 from lca_analysis.report.figures.style import INK, MUTED, WIDTH, style_context
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _text_page(lines: list[tuple[str, str]]) -> Figure:
     figure = Figure(figsize=(WIDTH, PAGE_HEIGHT))
     for place, (kind, line) in enumerate(lines):
         figure.text(
-            MARGIN / WIDTH, 1 - (MARGIN + LINE * place) / PAGE_HEIGHT, line.replace("$", r"\$"), va="top",
+            MARGIN / WIDTH, 1 - (MARGIN + LINE * place) / PAGE_HEIGHT, plain(line), va="top",
             color=MUTED if kind == "soft" else INK, weight="bold" if kind == "head" else "normal", fontsize=8.5,
         )  # fmt: skip
     return figure

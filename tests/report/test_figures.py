@@ -6,10 +6,12 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from report import made_up
 
 from lca_analysis.errors import ArgumentError
 from lca_analysis.report import figures, plots
-from lca_analysis.report.figures.axes import edges, short_name
+from lca_analysis.report.figures.axes import edges
+from lca_analysis.report.figures.names import short_name, short_names
 from lca_analysis.report.figures.style import HELPING, HURTING, LCA_COLORS, sign_color
 
 
@@ -257,12 +259,26 @@ def test_borders_lie_halfway():
     np.testing.assert_array_equal(edges(np.array([3])), [2.5, 3.5])
 
 
-def test_long_names_keep_both_ends():
-    assert short_name("a" * 26) == "a" * 26
-    short = short_name("encoder.layers.0.attention.projection.weight")
-    assert len(short) == 26
-    assert short.startswith("encoder.laye")
-    assert short.endswith("ection.weight")
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        ("a" * 26, "a" * 26),
+        ("a" * 13 + "b" * 14, "a" * 12 + "…" + "b" * 13),
+        ("model.layers.10.self_attn.q_proj", "mod….laye….10.self….q_proj"),
+        ("transformer.h.0.attn.c_attn", "transform….h.0.attn.c_attn"),
+        ("a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p", "a.b.c.d.e.f.…j.k.l.m.n.o.p"),
+    ],
+)
+def test_long_names_keep_their_numbers_and_their_last_word(name, short):
+    assert short_name(name) == short
+
+
+def test_names_in_one_figure_stay_different():
+    rooms = [f"blocks.{room}.mixing_of_many_channels.projection" for room in ("inner", "input")]
+    layers = [f"model.layers.{layer}.self_attn.{one}_proj" for layer in range(40) for one in "qkvo"]
+    for names in (rooms, layers, made_up.layer_names(60)):
+        assert len(set(short_names(names))) == len(names)
+    assert short_names(["$x$"]) == [r"\$x\$"]
 
 
 def test_traces_draw_the_numbers_and_colour_steps_by_sign():

@@ -1,6 +1,5 @@
 """The figures: each takes a frame of a table's columns and draws them, and computes nothing."""
 
-from lca_analysis.report.figures.class_peaks import figure_class_peaks
 from lca_analysis.report.figures.cumulative import figure_cumulative
 from lca_analysis.report.figures.helping import figure_helping
 from lca_analysis.report.figures.histogram import figure_histogram
@@ -12,12 +11,10 @@ from lca_analysis.report.figures.parts import figure_parts
 from lca_analysis.report.figures.peaks import figure_peaks
 from lca_analysis.report.figures.phase import figure_phase
 from lca_analysis.report.figures.spectra import figure_spectra
-from lca_analysis.report.figures.synchronization import figure_synchronization
 from lca_analysis.report.figures.traces import figure_traces
 from lca_analysis.report.figures.units import figure_units
 
 __all__ = [
-    "figure_class_peaks",
     "figure_cumulative",
     "figure_helping",
     "figure_histogram",
@@ -29,7 +26,6 @@ __all__ = [
     "figure_peaks",
     "figure_phase",
     "figure_spectra",
-    "figure_synchronization",
     "figure_traces",
     "figure_units",
 ]

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lca_analysis.errors import ArgumentError
+from lca_analysis.report.figures.names import short_names
 from lca_analysis.report.figures.style import MUTED, WIDTH
 
-LONGEST_NAME = 26
 COLOR_SHARE = 0.98
 SCALE_LENGTH = 2.2
 MOST_CELLS = 1000
@@ -59,19 +59,10 @@ def rows_height(count: int) -> float:
     return max(1.0, count * row_height(count)) + 0.75
 
 
-def short_name(name: str) -> str:
-    """Shorten a long layer name in its middle, keeping both ends."""
-    if len(name) <= LONGEST_NAME:
-        return name
-    return f"{name[: LONGEST_NAME // 2 - 1]}…{name[-(LONGEST_NAME // 2) :]}"
-
-
 def label_rows(ax: Axes, names: Sequence[str], label: str = "layer, input to output") -> None:
     """Name the rows 0, 1, … of an axes from top to bottom."""
     size = 8.0 if len(names) <= 24 else 6.5
-    # A "$" in a layer's name would otherwise start mathematics.
-    texts = [short_name(name).replace("$", r"\$") for name in names]
-    ax.set_yticks(range(len(names)), texts, fontsize=size)
+    ax.set_yticks(range(len(names)), short_names(names), fontsize=size)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)
     ax.set_ylabel(label)
@@ -119,6 +110,11 @@ def reach_of(values: "pd.Series[float]", least: float = 0.0) -> float:
     return reach if reach > 0 else float(sizes.max()) or 1.0
 
 
+def signed(value: float) -> str:
+    """Write a number with a minus sign, as matplotlib's own ticks have it."""
+    return f"{value:g}".replace("-", "−")
+
+
 def extension(norm: Any, values: Any) -> Literal["both", "neither", "min", "max"]:
     """Say at which ends of a scale of colours values lie beyond it, so that the scale can show it by arrows."""
     values = np.ma.masked_invalid(values)
@@ -135,7 +131,7 @@ def add_scale(
     extend = extension(picture.norm, picture.get_array())
     scale = ax.figure.colorbar(picture, ax=ax, shrink=shrink, aspect=18, pad=0.015, fraction=0.06, extend=extend)
     if ticks is not None:
-        scale.set_ticks(list(ticks), labels=[f"{tick:g}".replace("-", "−") for tick in ticks])
+        scale.set_ticks(list(ticks), labels=[signed(tick) for tick in ticks])
         scale.ax.minorticks_off()
     scale.outline.set_visible(False)
     if whole:

@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from lca_analysis.report.figures.axes import check, label_rows, layer_order, new_axes, rows_height
 from lca_analysis.report.figures.peaks import label_peaks, peak_colors
 from lca_analysis.report.figures.style import FAINT, styled
 
 COLUMNS = ("layer", "class", "iteration", "layers")
-LANE = 0.055
+LANE, WIDE_LANE = 0.055, 0.11
+FEW_LANES = 40
 TALLEST = 11.0
 FILLED = 0.8
 LISTED = 10
@@ -41,7 +41,7 @@ def plot_class_peaks(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     check(frame, *COLUMNS)
     names, classes = layer_order(frame), sorted(frame["class"].unique())
-    ax = new_axes(ax, max(rows_height(len(names)), min(len(names) * len(classes) * LANE, TALLEST) + 0.9))
+    ax = new_axes(ax, max(rows_height(len(names)), _lanes_height(len(names) * len(classes)) + 0.9))
     lane = FILLED / len(classes)
     rows = frame["layer"].map({name: row for row, name in enumerate(names)})
     middle = rows + frame["class"].map({one: (place + 0.5) * lane - FILLED / 2 for place, one in enumerate(classes)})
@@ -53,10 +53,15 @@ def plot_class_peaks(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     lanes = ", ".join(map(str, classes)) if len(classes) <= LISTED else f"{classes[0]} to {classes[-1]}"
     ax.set_title(
         f"Moments of learning by layer and class\nlanes of a row, from the top: classes {lanes}\n"
-        "darker: shared by more layers",
+        "stronger: shared by more layers; grey: by none",
         fontsize=8.5,
     )
     return ax
+
+
+def _lanes_height(count: int) -> float:
+    """Give the height in inches of so many lanes."""
+    return min(count * (WIDE_LANE if count <= FEW_LANES else LANE), TALLEST)
 
 
 def _draw_marks(ax: Axes, at: np.ndarray, middle: np.ndarray, lane: float, colors: list[str]) -> None:
@@ -65,25 +70,3 @@ def _draw_marks(ax: Axes, at: np.ndarray, middle: np.ndarray, lane: float, color
         chosen = np.array(colors) == color
         ends = np.column_stack([middle[chosen] - lane / 2, middle[chosen] + lane / 2, np.full(chosen.sum(), np.nan)])
         ax.plot(np.repeat(at[chosen], 3), ends.ravel(), color=color, linewidth=1.2, solid_capstyle="butt")
-
-
-@styled
-def figure_class_peaks(frame: pd.DataFrame) -> Figure:
-    """Draw the moments of learning by layer and class.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        What `plot_class_peaks` takes.
-
-    Returns
-    -------
-    Figure
-        One panel.
-
-    Raises
-    ------
-    ArgumentError
-        The frame is empty or lacks a column.
-    """
-    return plot_class_peaks(frame).get_figure(root=True)  # type: ignore[return-value]

@@ -14,8 +14,8 @@ from lca_analysis.report.figures.axes import (
     layer_order,
     new_axes,
     new_figure,
-    short_name,
 )
+from lca_analysis.report.figures.names import plain, short_names
 from lca_analysis.report.figures.style import (
     DEPTH_COLORS,
     HELPING,
@@ -54,10 +54,11 @@ def _name_ends(ax: Axes, last: "pd.Series[float]", colors: dict[str, str]) -> No
     """Write the layers' names at the right of their lines, without overlaps."""
     bottom, top = ax.get_ylim()
     named = last[_named(last)].sort_values()
+    shown = dict(zip(colors, short_names(list(colors)), strict=True))
     relative = [(height - bottom) / (top - bottom) for height in named]
     for name, height in zip(named.index, _spread(relative, LINE_GAP, 1.0), strict=True):
         ax.annotate(
-            short_name(name).replace("$", r"\$"), (1.0, height), xytext=(5, 0), xycoords="axes fraction",
+            shown[name], (1.0, height), xytext=(5, 0), xycoords="axes fraction",
             textcoords="offset points", color=colors[name], fontsize=7.5, va="center", annotation_clip=False,
         )  # fmt: skip
 
@@ -148,7 +149,7 @@ def figure_cumulative(frame: pd.DataFrame) -> Figure:
     colors = [_draw_lines(part, ax) for part, ax in zip(parts, panels, strict=True)]
     for ax, split, part, color in zip(panels, splits, parts, colors, strict=True):
         _finish(ax, part, color)
-        ax.set_title(f"Cumulative LCA by layer: {split}".replace("$", r"\$"))
+        ax.set_title(plain(f"Cumulative LCA by layer: {split}"))
         ax.set_xlabel("iteration" if ax is panels[-1] else "")
     names = layer_order(frame)
     if len(names) > NAMED_LAYERS:

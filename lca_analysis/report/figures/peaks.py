@@ -15,7 +15,7 @@ from lca_analysis.report.figures.axes import (
     new_figure,
     rows_height,
 )
-from lca_analysis.report.figures.style import FAINT, MUTED, SHARE_COLORS, styled
+from lca_analysis.report.figures.style import ALONE, FAINT, SHARE_COLORS, styled
 
 ALONE_SHADE = 0.28
 
@@ -24,7 +24,7 @@ def peak_colors(layers: "pd.Series[int]") -> list[str]:
     """Give grey for a peak that no other layer shares, and a darker purple the more layers do."""
     most = max(int(layers.max()), 2)
     shades = ALONE_SHADE + (1 - ALONE_SHADE) * (layers - 1) / (most - 1)
-    return [MUTED if count < 2 else to_hex(SHARE_COLORS(shade)) for count, shade in zip(layers, shades, strict=True)]
+    return [ALONE if count < 2 else to_hex(SHARE_COLORS(shade)) for count, shade in zip(layers, shades, strict=True)]
 
 
 def label_peaks(ax: Axes, iterations: "pd.Series[int]") -> None:

@@ -6,8 +6,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from lca_analysis.report.figures.axes import add_scale, check, layer_order, new_axes, new_figure, rows_height
-from lca_analysis.report.figures.spectra import draw_periods, wide_spectrum
+from lca_analysis.report.figures.axes import add_scale, check, layer_order, new_axes, rows_height
+from lca_analysis.report.figures.spectra import draw_periods, layer_panels, wide_spectrum
 from lca_analysis.report.figures.style import LCA_COLORS, SHARE_COLORS, styled
 
 COLUMNS = ("layer", "frequency", "phase", "coherence")
@@ -92,9 +92,7 @@ def figure_phase(frame: pd.DataFrame) -> Figure:
         The frame is empty or lacks a column.
     """
     check(frame, *COLUMNS)
-    height = rows_height(len(layer_order(frame)))
-    figure = new_figure(height + 0.3)
-    left, right = figure.subplots(1, 2, sharey=True)
+    figure, (left, right), height = layer_panels(frame, 2)
     plot_phase(frame, left)
     plot_coherence(frame, right)
     right.set_ylabel("")

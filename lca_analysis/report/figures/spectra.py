@@ -78,6 +78,13 @@ def wide_spectrum(frame: pd.DataFrame, values: str) -> np.ndarray:
     return wide.reindex(layer_order(frame)).sort_index(axis=1).to_numpy(dtype=float)
 
 
+def layer_panels(frame: pd.DataFrame, count: int) -> tuple[Figure, list[Axes], float]:
+    """Open a figure with panels side by side, a row per layer, and give it with them and the rows' height."""
+    height = rows_height(len(layer_order(frame)))
+    figure = new_figure(height + 0.3)
+    return figure, list(figure.subplots(1, count, sharey=True)), height
+
+
 @styled
 def plot_power(frame: pd.DataFrame, ax: Axes | None = None, of: str = "step") -> Axes:
     """Draw the power of every layer's steps or path gradients by period.
@@ -166,9 +173,7 @@ def figure_spectra(frame: pd.DataFrame) -> Figure:
         The frame is empty or lacks a column.
     """
     check(frame, *COLUMNS)
-    height = rows_height(len(layer_order(frame)))
-    figure = new_figure(height + 0.3)
-    panels = figure.subplots(1, 3, sharey=True)
+    figure, panels, height = layer_panels(frame, 3)
     plot_power(frame, panels[0], "step")
     plot_power(frame, panels[1], "gradient")
     plot_spectral_lca(frame, panels[2])

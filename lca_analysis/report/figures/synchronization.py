@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
-from lca_analysis.report.figures.axes import add_scale, check, label_rows, new_figure, row_height, short_name
+from lca_analysis.report.figures.axes import add_scale, check, label_rows, new_figure, row_height
+from lca_analysis.report.figures.names import short_names
 from lca_analysis.report.figures.style import SHARE_COLORS, styled
 
 COLUMNS = ("first", "second", "estimate")
@@ -63,8 +63,7 @@ def plot_synchronization(frame: pd.DataFrame, ax: Axes | None = None, label: str
     ax.spines[:].set_visible(False)
     label_rows(ax, names)
     size = 8.0 if len(names) <= 24 else 6.5
-    texts = [short_name(name).replace("$", r"\$") for name in names]
-    ax.set_xticks(range(len(names)), texts, rotation=90, fontsize=size)
+    ax.set_xticks(range(len(names)), short_names(names), rotation=90, fontsize=size)
     ax.tick_params(axis="x", length=0)
     if len(names) <= NUMBERED_LAYERS:
         _write_numbers(ax, matrix)
@@ -76,27 +75,4 @@ def plot_synchronization(frame: pd.DataFrame, ax: Axes | None = None, label: str
 def _square_axes(count: int) -> Axes:
     """Open square axes for so many layers."""
     side = max(2.6, min(count * row_height(count), 8.5))
-    figure: Figure = new_figure(side + 1.2, side + 2.6)
-    return figure.subplots()
-
-
-@styled
-def figure_synchronization(frame: pd.DataFrame) -> Figure:
-    """Draw the matrix of pairs.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        What `plot_synchronization` takes.
-
-    Returns
-    -------
-    Figure
-        One panel.
-
-    Raises
-    ------
-    ArgumentError
-        The frame is empty or lacks a column.
-    """
-    return plot_synchronization(frame).get_figure(root=True)  # type: ignore[return-value]
+    return new_figure(side + 1.2, side + 2.6).subplots()

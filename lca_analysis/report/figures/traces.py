@@ -4,7 +4,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lca_analysis.report.figures.axes import SIGNS, check, label_iterations, new_axes, new_figure, short_name
+from lca_analysis.report.figures.axes import SIGNS, check, label_iterations, new_axes, new_figure
+from lca_analysis.report.figures.names import plain, short_name
 from lca_analysis.report.figures.style import INK, MUTED, SECOND, sign_color, styled
 
 TRACES = {
@@ -12,6 +13,7 @@ TRACES = {
     "path_gradient": ("gradient (loss/weight)", SECOND),
     "lca": (f"LCA (loss)\n{SIGNS}", INK),
 }
+LONGEST = 36
 COLUMNS = ("parameter", "net", "period", "p_adjusted", "iteration", *TRACES)
 
 
@@ -97,5 +99,7 @@ def _title(name: str, rows: pd.DataFrame) -> str:
     effect = "helping" if net < 0 else "hurting"
     certain = "p < 0.001" if p < 1e-3 else f"p = {p:.2g}"
     lca = f"{net:+.2g}".replace("-", "−")
-    title = f"{short_name(name)}\n{effect}, LCA {lca}\nperiod {period:.3g} iterations, {certain} (adjusted)"
-    return title.replace("$", r"\$")
+    tensor, bracket, index = name.partition("[")
+    shown = f"{short_name(tensor, LONGEST)}{bracket}{index}"
+    title = f"{shown}\n{effect}, LCA {lca}\nperiod {period:.3g} iterations, {certain} (adjusted)"
+    return plain(title)

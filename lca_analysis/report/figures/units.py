@@ -18,8 +18,9 @@ from lca_analysis.report.figures.axes import (
     layer_order,
     new_axes,
     reach_of,
-    short_name,
+    signed,
 )
+from lca_analysis.report.figures.names import plain, short_name, short_names
 from lca_analysis.report.figures.style import LCA_COLORS, WIDTH, styled
 
 COLUMNS = ("iteration", "layer", "unit", "lca")
@@ -71,7 +72,7 @@ def plot_units(frame: pd.DataFrame, ax: Axes | None = None, norm: AsinhNorm | No
     ax.set_yticks([])
     ax.set_ylim(len(units) - 0.5, -0.5)
     label_iterations(ax, frame["iteration"].min(), frame["iteration"].max())
-    name = short_name(str(frame["layer"].iloc[0])).replace("$", r"\$")
+    name = plain(short_name(str(frame["layer"].iloc[0])))
     ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=7.5)
     return ax
 
@@ -103,8 +104,9 @@ def figure_units(frame: pd.DataFrame) -> Figure:
     figure = _open(names, sum(heights))
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
     norm = _norm(frame)
-    for ax, name in zip(panels, names, strict=True):
+    for ax, name, shown in zip(panels, names, short_names(names), strict=True):
         plot_units(frame[frame["layer"] == name], ax, norm)
+        ax.yaxis.label.set_text(shown)
         if ax is not panels[-1]:
             ax.set_xlabel("")
             ax.tick_params(axis="x", length=0)
@@ -120,7 +122,7 @@ def _open(names: list[str], height: float) -> Figure:
     """Open a figure with fixed margins: fitting them to so many panels would take long."""
     height += PANEL_GAP * len(names)
     total = height + TOP + 0.5
-    left = 0.25 + 0.066 * max(len(short_name(name)) for name in names)
+    left = 0.25 + 0.066 * max(map(len, short_names(names)))
     figure = Figure(figsize=(WIDTH, total))
     margins = {"left": left / WIDTH, "right": 1 - 0.85 / WIDTH, "bottom": 0.5 / total, "top": 1 - TOP / total}
     figure.subplots_adjust(**margins, hspace=PANEL_GAP * len(names) / height)
@@ -138,7 +140,8 @@ def _add_scale(
     length = min(SCALE_LENGTH, height)
     box = (1 - 0.72 / size[0], 1 - (TOP + 0.05 + length) / size[1], 0.11 / size[0], length / size[1])
     place = figure.add_axes(box, label="<colorbar>")
-    scale = figure.colorbar(ScalarMappable(norm, LCA_COLORS), cax=place, ticks=marks, format="%g", extend=extend)
+    scale = figure.colorbar(ScalarMappable(norm, LCA_COLORS), cax=place, ticks=marks, extend=extend)
+    scale.set_ticks(marks, labels=[signed(mark) for mark in marks])
     scale.outline.set_visible(False)
     scale.ax.minorticks_off()
     scale.set_label("LCA (loss)", fontsize=8)
