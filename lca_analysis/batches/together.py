@@ -36,18 +36,21 @@ def put_together(store: Store, out: Path, outcomes: list[Outcome]) -> bool:
     """
     done = [outcome for outcome in outcomes if not outcome.failed]
     if len(done) < 2:
-        if done:
-            compare(store)
         (out / PAGE).unlink(missing_ok=True)
-        return False
-    if any(outcome.did for outcome in done) or _read(store) != _state(store, out):
+    if done and (any(outcome.did for outcome in done) or _read(store) != _state(store, out)):
         compare(store)
-        try:
-            write_comparison(store, out)
-        except NotFoundError:
-            return False
+        if len(done) > 1:
+            _write_page(store, out)
         write_atomic(store.path / _MARK, json.dumps(_state(store, out)).encode())
-    return True
+    return (out / PAGE).is_file()
+
+
+def _write_page(store: Store, out: Path) -> None:
+    """Write the page, where the configurations have enough to show."""
+    try:
+        write_comparison(store, out)
+    except NotFoundError:
+        (out / PAGE).unlink(missing_ok=True)
 
 
 def _read(store: Store) -> object:

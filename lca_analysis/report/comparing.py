@@ -5,19 +5,22 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from lca_analysis.analysis.groups import read_groups
 from lca_analysis.analysis.replication import T_METHOD
 from lca_analysis.errors import NotFoundError
 from lca_analysis.report.embedding import embed
 from lca_analysis.report.figures.axes import SIGNS, new_figure, rows_height
 from lca_analysis.report.figures.layers import plot_layer_net
 from lca_analysis.report.figures.names import short_names
-from lca_analysis.report.figures.style import styled
+from lca_analysis.report.figures.style import INK, styled
 from lca_analysis.report.page import fill
 from lca_analysis.report.quantities import NET_LCA
 from lca_analysis.report.results import Row, to_rows
 from lca_analysis.report.saving import render, table_files, write_atomic
+from lca_analysis.report.seeds import net_by_run, runs_table, shown_runs
 from lca_analysis.store import Store
 
 PAGE = "comparison.html"
@@ -26,6 +29,7 @@ SEEDS, COMPARISON = "results_seeds", "results_comparison"
 NAME = "net_lca_by_configuration"
 ONE_COLUMN, MOST_PANELS = 3, 24
 LONGEST_TITLE = 32
+DOTS_BENEATH = 0.24
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,15 @@ def write_comparison(store: Store, out: Path) -> Path:
     if not store.files(SEEDS):
         raise NotFoundError(f"{store.path} has no table {SEEDS}; run: lca compare {store.path}")
     tables = {name: store.table(name) for name in (SEEDS, COMPARISON) if store.files(name)}
+    net = net_by_configuration(tables[SEEDS])
+    split = _main_split(tables[SEEDS])
+    runs = read_groups(store, split)
+    tables |= {"runs": runs_table(runs), "net_lca_by_run": net_by_run(runs)}
     for name, frame in tables.items():
         for suffix, data in table_files(frame).items():
             write_atomic(out / FOLDER / f"{name}.{suffix}", data)
-    net = net_by_configuration(tables[SEEDS])
     groups = list(dict.fromkeys(net["group"]))
-    figure = figure_configurations(net[net["group"].isin(groups[:MOST_PANELS])])
+    figure = figure_configurations(net[net["group"].isin(groups[:MOST_PANELS])], tables["net_lca_by_run"])
     files = render(figure)
     for suffix, data in files.items():
         write_atomic(out / FOLDER / f"{NAME}.{suffix}", data)
@@ -75,6 +82,8 @@ def write_comparison(store: Store, out: Path) -> Path:
         more=max(0, len(groups) - MOST_PANELS),
         folder=FOLDER,
         tables=list(tables),
+        split=split,
+        runs=shown_runs(tables["runs"], out),
         pooled=_sections(tables[SEEDS], "group"),
         compared=_sections(tables[COMPARISON], "group", "baseline") if COMPARISON in tables else [],
         version=version("lca-analysis"),
@@ -102,22 +111,28 @@ def net_by_configuration(frame: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         group, layer, estimate, low, high, n (runs).
     """
-    split = "train" if (frame["split"] == "train").any() else frame["split"].iloc[0]
-    chosen = (frame["split"] == split) & (frame["quantity"] == NET_LCA) & (frame["method"] == T_METHOD)
+    chosen = (frame["split"] == _main_split(frame)) & (frame["quantity"] == NET_LCA) & (frame["method"] == T_METHOD)
     rows = frame[chosen & frame["layer"].notna() & frame["estimate"].notna()]
     if rows.empty:
         raise NotFoundError("no configuration has enough runs for the net LCA of its layers")
     return rows.drop_duplicates(["group", "layer"])[["group", "layer", "estimate", "low", "high", "n"]]
 
 
+def _main_split(frame: pd.DataFrame) -> str:
+    """Give the split that is drawn: train, or the first."""
+    return "train" if (frame["split"] == "train").any() else str(frame["split"].iloc[0])
+
+
 @styled
-def figure_configurations(frame: pd.DataFrame) -> Figure:
-    """Draw the mean net LCA by layer, one panel per configuration, on one scale.
+def figure_configurations(frame: pd.DataFrame, runs: pd.DataFrame) -> Figure:
+    """Draw the mean net LCA by layer and every run of it, one panel per configuration, on one scale.
 
     Parameters
     ----------
     frame : DataFrame
         What `net_by_configuration` gives.
+    runs : DataFrame
+        What `net_by_run` gives.
 
     Returns
     -------
@@ -133,13 +148,22 @@ def figure_configurations(frame: pd.DataFrame) -> Figure:
     names = short_names([str(part["group"].iloc[0]) for part in parts], LONGEST_TITLE)
     for ax, part, name in zip(panels, parts, names, strict=False):
         plot_layer_net(part, ax)
-        runs = int(part["n"].max())
-        ax.set_title(f"{name} ({runs} run{'' if runs == 1 else 's'})")
+        _draw_runs(ax, part, runs)
+        count = int(part["n"].max())
+        ax.set_title(f"{name} ({count} run{'' if count == 1 else 's'})")
         ax.set_ylabel("layer")
         ax.set_xlabel("")
     for ax in panels[len(parts) :]:
         ax.set_visible(False)
     for ax in panels[max(0, len(parts) - columns) : len(parts)]:
-        ax.set_xlabel(f"mean net LCA over seeds (loss)\n{SIGNS}")
+        ax.set_xlabel(f"net LCA (loss), {SIGNS}\nbar: mean over seeds, line: its interval\ndots: single runs")
         ax.tick_params(labelbottom=True)
     return figure
+
+
+def _draw_runs(ax: Axes, part: pd.DataFrame, runs: pd.DataFrame) -> None:
+    """Draw the runs of a configuration as dots in the rows of their layers, below the line of the interval."""
+    rows = {layer: row for row, layer in enumerate(part["layer"])}
+    own = runs[(runs["group"] == part["group"].iloc[0]) & runs["layer"].isin(list(rows))]
+    beneath = own["layer"].map(rows).astype(float) + DOTS_BENEATH
+    ax.plot(own["lca"], beneath, "o", color=INK, markersize=2.6, markeredgewidth=0)

@@ -94,6 +94,9 @@ def test_the_comparison_follows_the_runs(runs_of, tmp_path):
     go(tmp_path, runs / "run00", splits=["validation"])
     assert not page.exists()
     assert lca.open_store(store).files("results_seeds")
+    before = [file.stat().st_mtime_ns for file in store.glob("results_seeds/**/*.parquet")]
+    go(tmp_path, runs / "run00", splits=["validation"])
+    assert [file.stat().st_mtime_ns for file in store.glob("results_seeds/**/*.parquet")] == before
     go(tmp_path, [runs / "run00", runs / "run01"], splits=["validation"])
     first = page.read_bytes()
     assert b", validation <span>" in first

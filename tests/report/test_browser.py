@@ -1,11 +1,17 @@
 """The pages in a real browser: nothing fails to load, nothing is asked of the network, and the keyboard is enough."""
 
 from itertools import pairwise
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from playwright.sync_api import sync_playwright
 from report.browser import FLAGS, Seen, chromium
+from small_stores import write_run
 
+from lca_analysis.analysis import compare
+from lca_analysis.report.catalogue import DRAWINGS
+from lca_analysis.report.comparing import write_comparison
 from lca_analysis.report.facts import Fact
 from lca_analysis.report.page import render_batch, render_index
 from lca_analysis.report.saving import write_atomic
@@ -38,29 +44,47 @@ def show(browser):
         context.close()
 
 
-@pytest.fixture
-def index(tmp_path):
-    """The page that lists runs."""
-    write_atomic(tmp_path / "index.html", render_index([("one", [Fact("train loss", "2 → 1")])]))
-    return tmp_path / "index.html"
-
-
-@pytest.fixture
-def batch(tmp_path):
-    """The summary of a batch in which a run failed."""
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """The pages beside those of runs: a list of them, a batch in which one failed, and configurations compared."""
+    folder = tmp_path_factory.mktemp("others")
+    for name, hurt in (("plain", 0.3), ("with a very long name of its configuration", 0.1)):
+        for seed in range(3):
+            net = {"first": -2.0 - 0.1 * seed, "last": hurt + 0.02 * seed**2}
+            store = write_run(folder / "store", f"{name} {seed}", net, seed=seed, group=name)
+    compare(store)
+    write_comparison(store, folder)
+    write_atomic(folder / "list.html", render_index([("one", [Fact("train loss", "2 → 1")])], compared=True))
     done = {"run": "one", "link": "one/index.html", "notes": ["A note."], "texts": {"train loss": "2 → 1"}}
-    write_atomic(tmp_path / "batch.html", render_batch([done], [FAILED]))
-    return tmp_path / "batch.html"
+    write_atomic(folder / "batch.html", render_batch([done], [FAILED], compared=True))
+    for name in ("one/index.html", "index.html", "summary.csv", "summary.parquet"):
+        write_atomic(folder / name, b"")
+    return folder
 
 
-def test_the_page_loads_whole_without_a_request_or_a_complaint(show, analyzed_page):
-    seen = show(analyzed_page)
+@pytest.fixture(params=["run", "list", "batch", "comparison"])
+def path(request):
+    """Each kind of page."""
+    if request.param == "run":
+        return request.getfixturevalue("analyzed_page")
+    return request.getfixturevalue("others") / f"{request.param}.html"
+
+
+def test_the_page_loads_whole_without_a_request_or_a_complaint(show, path):
+    seen = show(path)
     seen.page.mouse.wheel(0, 1e6)
     loaded = seen.page.evaluate("[...document.images].map(image => image.complete && image.naturalWidth > 100)")
-    assert len(loaded) > 10
+    assert len(loaded) >= {"index.html": len(DRAWINGS), "comparison.html": 1}.get(path.name, 0)
     assert all(loaded)
-    assert seen.requests == [analyzed_page.as_uri()]
+    assert seen.requests == [path.as_uri()]
     assert seen.complaints == []
+
+
+def test_links_to_files_lead_to_them(show, path):
+    links = show(path).page.evaluate("[...document.links].map(link => link.href).filter(link => !link.includes('#'))")
+    assert len(links) >= 1
+    for link in links:
+        assert Path(unquote(urlsplit(link).path)).is_file(), link
 
 
 def test_the_policy_of_the_page_refuses_scripts_and_the_network(show, analyzed_page, tmp_path):
@@ -86,8 +110,8 @@ def test_links_of_the_page_lead_to_their_places(show, analyzed_page):
         assert -1 <= top < WIDE["height"]
 
 
-def test_tab_visits_everything_in_order_and_shows_where_it_is(show, analyzed_page):
-    seen = show(analyzed_page, reduced_motion="reduce")
+def test_tab_visits_everything_in_order_and_shows_where_it_is(show, path):
+    seen = show(path, reduced_motion="reduce")
     expected = seen.stops()
     walked = seen.walk()
     assert [stop["place"] for stop in walked] == expected
@@ -124,27 +148,17 @@ def test_details_open_and_close_by_keyboard(show, analyzed_page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(show, analyzed_page, scheme):
+def test_axe_finds_nothing_serious(show, path, scheme):
     # axe is a script, which the page's own policy refuses: it is lifted here, and held to above.
-    seen = show(analyzed_page, color_scheme=scheme, bypass_csp=True)
+    seen = show(path, color_scheme=scheme, bypass_csp=True)
     seen.page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
     assert seen.accuse() == []
 
 
-def test_axe_finds_nothing_serious_in_the_lists_of_runs(show, index, batch):
-    for path in (index, batch):
-        for scheme in ("light", "dark"):
-            seen = show(path, color_scheme=scheme, bypass_csp=True)
-            assert seen.accuse() == [], (path.name, scheme)
-            assert seen.requests == [path.as_uri()]
-            assert seen.complaints == []
-
-
-def test_pages_fit_a_narrow_screen(show, analyzed_page, index, batch):
-    for path in (analyzed_page, index, batch):
-        seen = show(path, NARROW)
-        seen.page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
-        assert seen.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"], path.name
+def test_pages_fit_a_narrow_screen(show, path):
+    seen = show(path, NARROW)
+    seen.page.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true })")
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
 
 
 def test_axe_does_find_what_is_wrong(show, analyzed_page, tmp_path):
