@@ -27,6 +27,13 @@ def test_every_plot_of_the_figures_is_public():
         assert (first.name, second.name, second.default) == ("frame", "ax", None)
 
 
+def test_the_document_lists_every_plot_with_its_frame(analyzed):
+    rows = re.findall(r"^\| `(plot_\w+)` \| (\w+) \| (\w+) \|", DOCUMENT.read_text(), re.MULTILINE)
+    assert sorted(name for name, _, _ in rows) == [name for name in plots.__all__ if name.startswith("plot_")]
+    read = {figure: plots.frames(analyzed, "synthetic", figure) for figure in {figure for _, figure, _ in rows}}
+    assert [frame for _, figure, frame in rows if frame not in read[figure]] == []
+
+
 def test_on_your_axes_your_style_holds_and_on_new_ones_the_report_s(analyzed):
     [frame] = plots.frames(analyzed, "synthetic", "layers").values()
     with mpl.style.context(plots.PAPER):
