@@ -88,5 +88,12 @@ def settings_from(values: Mapping[str, Any], where: str) -> RunSettings:
     options = {name: value for name, value in values.items() if name in _OPTIONS}
     try:
         return msgspec.convert({**own, "options": options}, RunSettings)
-    except (msgspec.ValidationError, ArgumentError) as error:
-        raise ArgumentError(f"{where}: {error}") from error
+    except msgspec.ValidationError as error:
+        raise ArgumentError(f"{where}: {_in_words(error)}") from error
+
+
+def _in_words(error: msgspec.ValidationError) -> str:
+    """Say which setting is meant where msgspec gives its place as a path such as `$.options.tolerance`."""
+    reason, _, place = str(error).partition(" - at `$.")
+    setting = place.rstrip("`").rpartition(".")[2]
+    return f"{setting}: {reason}" if setting not in ("", "options") else reason

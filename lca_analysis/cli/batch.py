@@ -78,6 +78,6 @@ def _tell(result: Any) -> None:
     for outcome in result.failed:
         click.echo(f"lca: {outcome.run} failed at {outcome.stage}: {outcome.reason}", err=True)
     done = len(result.outcomes) - len(result.failed)
-    if result.did_nothing:
+    if result.did_nothing and done:
         click.echo(f"{done} of {len(result.outcomes)} runs were up to date; nothing was done")
     click.echo(f"{done} reported, {len(result.failed)} failed; open {result.page}")

@@ -28,7 +28,7 @@ Exit codes:
   8    an optional package is missing
   9    the disk is full, read-only, or fails
   10   some runs of a batch failed; its summary names them and says why
-  130  interrupted; the same command goes on where it stopped (lca train and lca import begin anew)
+  130  interrupted; the same command goes on where it stopped (lca train with --resume; lca import begins anew)
 """
 
 
