@@ -33,6 +33,7 @@ from quadrature_reference import Reference, reference
 import lca_analysis as lca
 from lca_analysis.problems import Problem, TrainingSettings
 from lca_analysis.problems.models import ResNet20, initialize
+from lca_analysis.trajectory import Run
 
 COMPUTATIONS = {
     "adaptive": {"rule": "adaptive"},
@@ -42,13 +43,14 @@ COMPUTATIONS = {
     "adaptive 1e-4": {"rule": "adaptive", "tolerance": 1e-4},
     "paper 1e-4": {"rule": "paper", "tolerance": 1e-4},
 }
+SPLIT = "some"
 START = 10
 LATE_EVALUATIONS, HELPING, RUN_TOTAL, COVERED = 1.6, 0.05, 0.005, 0.95
 
 
 @dataclass(frozen=True)
 class Case:
-    """A training, and the most evaluations per iteration that the adaptive rule may take on it."""
+    """A training on 4,000 images, what its LCA is computed over, and the most evaluations per iteration of adaptive."""
 
     name: str
     images: int
@@ -57,9 +59,9 @@ class Case:
 
 
 CASES = (
-    Case("mnist_fc", 1000, TrainingSettings(iterations=100, learning_rate=0.1, momentum=0.9), 1.2),
-    Case("mnist_lenet", 125, TrainingSettings(iterations=40, learning_rate=0.05, momentum=0.9, batch_size=50), 2.2),
-    Case("ResNet-20", 96, TrainingSettings(iterations=30, learning_rate=0.1, momentum=0.9, batch_size=48), 2.9),
+    Case("mnist_fc", 1000, TrainingSettings(iterations=200, learning_rate=0.1, momentum=0.9), 1.2),
+    Case("mnist_lenet", 500, TrainingSettings(iterations=60, learning_rate=0.05, momentum=0.9), 2.2),
+    Case("ResNet-20", 500, TrainingSettings(iterations=30, learning_rate=0.1, momentum=0.9), 2.9),
 )
 
 
@@ -77,23 +79,32 @@ class Score:
 
 
 def build(case: Case) -> Problem:
-    """Build the problem on few images."""
-    if case.name != "ResNet-20":
-        return lca.build_problem(case.name, train=case.images, validation=10)
-    images, labels = lca.build_problem("mnist_fc", train=case.images).split("train")
-    small = nn.functional.avg_pool2d(images, 2).expand(-1, 3, -1, -1).contiguous()
-    loss = nn.CrossEntropyLoss(reduction="none")
-    return Problem(initialize(ResNet20(), 0), loss, {"train": (small, labels)}, batch_size=case.images)
+    """Build the problem, with a split "some" of the first images of the training split."""
+    problem = lca.build_problem("mnist_fc" if case.name == "ResNet-20" else case.name)
+    images, labels = problem.split("train")
+    model, size = problem.model, problem.batch_size
+    if case.name == "ResNet-20":
+        images = nn.functional.avg_pool2d(images, 2).expand(-1, 3, -1, -1).contiguous()
+        model, size = initialize(ResNet20(), case.settings.seed), 250
+    splits = {"train": (images, labels), SPLIT: (images[: case.images], labels[: case.images])}
+    return Problem(model, nn.CrossEntropyLoss(reduction="none"), splits, batch_size=size)
 
 
-def measure(case: Case, folder: Path) -> dict[str, Score]:
+def prepare(case: Case, folder: Path) -> tuple[Problem, Run, Reference]:
+    """Train, and take the reference; or take both from the folder, where they are already."""
+    problem, file = build(case), folder / "reference.npz"
+    if not file.exists():
+        run = lca.train(problem, folder / "run", case.settings, overwrite=True, progress=False)
+        reference(run, problem, SPLIT).save(file)
+    return problem, lca.open_run(folder / "run"), Reference.load(file)
+
+
+def measure(case: Case, cache: Path, folder: Path) -> dict[str, Score]:
     """Train, take the reference, and compute with every rule."""
-    problem = build(case)
-    run = lca.train(problem, folder / "run", case.settings, progress=False)
-    truth = reference(run, problem)
+    problem, run, truth = prepare(case, cache)
     found = {}
     for number, (name, options) in enumerate(COMPUTATIONS.items()):
-        lca.compute(run.path, folder / f"store{number}", problem, "train", progress=False, **options)
+        lca.compute(run.path, folder / f"store{number}", problem, SPLIT, progress=False, **options)
         store = lca.open_store(folder / f"store{number}")
         found[name] = score(store.table("iterations"), store.table("layers"), truth)
         show(name, found[name])

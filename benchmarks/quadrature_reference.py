@@ -3,6 +3,7 @@
 import copy
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,77 +14,106 @@ from lca_analysis.problems import Problem
 from lca_analysis.trajectory import Run
 
 PIECES = 16
+NODES = 2 * PIECES + 1
 
 
 @dataclass(frozen=True)
 class Reference:
-    """LCA by step and tensor, and the share of parameters that help, of those whose LCA is not 0."""
+    """What the reference found on a run.
+
+    Attributes
+    ----------
+    tensors : list of str
+        Names of the parameters.
+    lca : ndarray[iterations, tensors], loss units
+        Their LCA.
+    helping : ndarray[iterations]
+        Share of single parameters that help, of those whose LCA is not 0.
+    losses : ndarray[iterations, NODES], loss units
+        Loss at every node.
+    changes : ndarray[iterations, NODES, tensors], loss units
+        Step times gradient at every node, summed over each tensor: any rule on these nodes is a weighted sum of them.
+    """
 
     tensors: list[str]
     lca: NDArray[np.float64]
     helping: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    changes: NDArray[np.float64]
+
+    def save(self, file: Path) -> None:
+        """Write a file that `load` reads."""
+        values = {"lca": self.lca, "helping": self.helping, "losses": self.losses, "changes": self.changes}
+        np.savez_compressed(file, tensors=np.array(self.tensors), **values)
+
+    @staticmethod
+    def load(file: Path) -> "Reference":
+        """Read what `save` wrote."""
+        with np.load(file) as read:
+            values = {name: read[name] for name in ("lca", "helping", "losses", "changes")}
+            return Reference([str(name) for name in read["tensors"]], **values)
 
 
-def reference(run: Run, problem: Problem) -> Reference:
+def reference(run: Run, problem: Problem, split: str) -> Reference:
     """Integrate every step with Simpson's rule on 16 pieces."""
-    model = _double(problem.model)
-    names = [name for name, _ in model.named_parameters()]
-    points = [_point(run, int(iteration), names) for iteration in run.iterations]
-    sums, shares = [], []
-    for before, after in itertools.pairwise(points):
-        step = [end - start for start, end in zip(before, after, strict=True)]
-        mean = _mean_gradient(model, problem, before, step)
-        lca = [change * gradient for change, gradient in zip(step, mean, strict=True)]
-        sums.append([float(values.sum()) for values in lca])
-        helping, hurting = (sum(int(found(values).sum()) for values in lca) for found in (_negative, _positive))
-        shares.append(helping / (helping + hurting))
-    return Reference(names, np.array(sums), np.array(shares))
+    loss = _SplitLoss(problem, split)
+    points = [loss.point(run, int(iteration)) for iteration in run.iterations]
+    steps = [_step(loss, before, after) for before, after in itertools.pairwise(points)]
+    shares, losses, changes = (np.array(values) for values in zip(*steps, strict=True))
+    return Reference(loss.names, np.einsum("n,tnk->tk", _weights(), changes), shares, losses, changes)
 
 
-def _negative(values: torch.Tensor) -> torch.Tensor:
-    return values < 0
+def _weights() -> NDArray[np.float64]:
+    """Weights of Simpson's rule on 16 pieces."""
+    weights = np.full(NODES, 2.0)
+    weights[1::2] = 4.0
+    weights[[0, -1]] = 1.0
+    return weights / (6 * PIECES)
 
 
-def _positive(values: torch.Tensor) -> torch.Tensor:
-    return values > 0
+def _step(loss: "_SplitLoss", start: list[torch.Tensor], end: list[torch.Tensor]) -> tuple[float, list[float], list]:
+    """Give the share of parameters that help in one step, and at every node the loss and the change by tensor."""
+    step = [after - before for before, after in zip(start, end, strict=True)]
+    mean = [torch.zeros_like(values) for values in step]
+    losses, changes = [], []
+    for node, weight in enumerate(_weights()):
+        place = [before + node / (NODES - 1) * change for before, change in zip(start, step, strict=True)]
+        value, gradients = loss.gradient(place)
+        losses.append(value)
+        changes.append([float((change * slope).sum()) for change, slope in zip(step, gradients, strict=True)])
+        for sums, gradient in zip(mean, gradients, strict=True):
+            sums.add_(gradient, alpha=float(weight))
+    allocated = torch.cat([(change * slope).flatten() for change, slope in zip(step, mean, strict=True)])
+    return float((allocated < 0).sum() / (allocated != 0).sum()), losses, changes
 
 
-def _double(model: nn.Module) -> nn.Module:
-    """Copy a model in float64: dropout off, batch norm normalising what it is given."""
-    copied = copy.deepcopy(model).double().eval()
-    for module in copied.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.train()
-    return copied
+class _SplitLoss:
+    """The mean loss of a split in float64, in chunks of the problem's batch size."""
 
+    def __init__(self, problem: Problem, split: str) -> None:
+        inputs, targets = problem.split(split)
+        self._model = copy.deepcopy(problem.model).double().eval()
+        for module in self._model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.train()
+        self._loss, self._examples = problem.loss, len(inputs)
+        self._chunks = list(zip(inputs.double().split(problem.batch_size), targets.split(problem.batch_size)))
+        self.names = [name for name, _ in self._model.named_parameters()]
 
-def _point(run: Run, iteration: int, names: list[str]) -> list[torch.Tensor]:
-    """Give the recorded parameters in float64."""
-    weights = run.weights(iteration, names)
-    return [torch.from_numpy(weights[name].astype(np.float64)) for name in names]
+    def point(self, run: Run, iteration: int) -> list[torch.Tensor]:
+        """Give the recorded parameters."""
+        weights = run.weights(iteration, self.names)
+        return [torch.from_numpy(weights[name].astype(np.float64)) for name in self.names]
 
-
-def _mean_gradient(
-    model: nn.Module, problem: Problem, start: list[torch.Tensor], step: list[torch.Tensor]
-) -> list[torch.Tensor]:
-    """Integrate the gradient along one step, node after node."""
-    total = [torch.zeros_like(values) for values in start]
-    for node in range(2 * PIECES + 1):
-        weight = (1 if node in (0, 2 * PIECES) else 4 if node % 2 else 2) / (6 * PIECES)
+    def gradient(self, place: list[torch.Tensor]) -> tuple[float, list[torch.Tensor]]:
+        """Compute the loss and its gradient."""
         with torch.no_grad():
-            for parameter, values, change in zip(model.parameters(), start, step, strict=True):
-                parameter.copy_(values + node / (2 * PIECES) * change)
-        for sums, gradient in zip(total, _gradient(model, problem), strict=True):
-            sums.add_(gradient, alpha=weight)
-    return total
-
-
-def _gradient(model: nn.Module, problem: Problem) -> list[torch.Tensor]:
-    """Take the gradient of the mean loss over the training split, in chunks of the problem's batch size."""
-    inputs, targets = problem.split("train")
-    model.zero_grad(set_to_none=False)
-    for begin in range(0, len(inputs), problem.batch_size):
-        chunk = slice(begin, begin + problem.batch_size)
-        losses = problem.loss(model(inputs[chunk].double()), targets[chunk])
-        (losses.sum() / len(inputs)).backward()
-    return [torch.zeros_like(p) if p.grad is None else p.grad for p in model.parameters()]
+            for parameter, values in zip(self._model.parameters(), place, strict=True):
+                parameter.copy_(values)
+        self._model.zero_grad(set_to_none=False)
+        total = 0.0
+        for inputs, targets in self._chunks:
+            value = self._loss(self._model(inputs), targets).sum() / self._examples
+            value.backward()
+            total += float(value.detach())
+        return total, [torch.zeros_like(p) if p.grad is None else p.grad for p in self._model.parameters()]
