@@ -97,7 +97,8 @@ class _SplitLoss:
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.train()
         self._loss, self._examples = problem.loss, len(inputs)
-        self._chunks = list(zip(inputs.double().split(problem.batch_size), targets.split(problem.batch_size)))
+        size = problem.batch_size
+        self._chunks = list(zip(inputs.double().split(size), targets.split(size), strict=True))
         self.names = [name for name, _ in self._model.named_parameters()]
 
     def point(self, run: Run, iteration: int) -> list[torch.Tensor]:

@@ -1,9 +1,9 @@
 """The adaptive schemes: refine the worst piece until the residual, or every layer's error estimate, is small enough."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lca_analysis.allocation.bounded_sum import BoundedSum
@@ -11,8 +11,16 @@ from lca_analysis.allocation.error_estimates import error_estimates, piece_error
 from lca_analysis.allocation.pieces import Piece, Samples, node_weights
 from lca_analysis.allocation.quadrature import TRAPEZOID
 from lca_analysis.allocation.scheme import PathIntegral, StepPath, Tolerance
+from lca_analysis.allocation.tilting import tilt_of
 
 ADAPTIVE, STRICT = "adaptive", "strict"
+UNTILTED = 1.5
+"""How many tolerances the pieces may miss before they are tilted: what a tilt leaves is smaller than what it takes."""
+LARGEST_CANCELLATION = 2.0
+"""Weights are tilted where that moves no more, all layers together, than twice what a piece misses."""
+LARGEST_SHARE, SMALLEST_TOLERANCE = 0.1, 0.05
+"""Strict: a layer's error may be this part of what the layer moves the loss; it need not be below this part of the
+tolerance, nor may it be above the tolerance."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +28,9 @@ class AdaptiveScheme:
     """Trapezoid first, whose nodes neighbouring steps share; then the worst piece alone is refined, and again.
 
     A piece is worst whose own loss change its rule misses by most: the loss comes with every gradient. A trapezoid
-    becomes Simpson's rule, Simpson's rule two trapezoids on the same nodes. It ends when the residual of the step is
-    within the tolerance, and with `by_layer` also every layer's error estimate.
+    becomes Simpson's rule, Simpson's rule two trapezoids on the same nodes. It ends when what the pieces miss is within
+    1.5 tolerances (root of the sum of squares); then the weights of each are tilted (`tilt_of`), so that the residual
+    vanishes where that is well-conditioned. With `by_layer`, every layer's error estimate must be small enough, too.
 
     Attributes
     ----------
@@ -32,7 +41,7 @@ class AdaptiveScheme:
     kept : int
         Gradients within the step that are kept until it ends; others are evaluated again if their weight changes.
     by_layer : bool
-        Whether every layer's error estimate must be within the tolerance too.
+        Whether layers' error estimates count.
     """
 
     tolerance: Tolerance
@@ -51,26 +60,27 @@ class AdaptiveScheme:
         step = _Refinement(path, self.kept)
         tolerance = self.tolerance.of(path.loss_change)
         while True:
-            piece = self._to_refine(step, tolerance)
-            if piece is not None:
-                step.refine(piece)
-                continue
-            gradient = step.path_gradient()
-            piece = step.worst(self.max_pieces)
-            # Rounding may separate what the gradient allocates from what its nodes do.
-            if piece is None or abs(path.loss_change - path.allocated(gradient)) <= tolerance:
-                return PathIntegral(gradient, tuple(step.pieces), error_estimates(step.samples, step.pieces))
+            is_within = step.missed() <= UNTILTED * tolerance and abs(step.residual()) <= tolerance
+            piece = self._of_layer(step, tolerance) if is_within else step.worst(self.max_pieces)
+            if piece is None:
+                # What may not be refined any more, and is not within the tolerance, is left as the rules have it.
+                integral = step.integral(tilted=is_within)
+                piece = step.worst(self.max_pieces)
+                # Rounding may separate what the gradient allocates from what its nodes do.
+                if piece is None or abs(path.loss_change - path.allocated(integral.path_gradient)) <= tolerance:
+                    return integral
             step.refine(piece)
 
-    def _to_refine(self, step: "_Refinement", tolerance: float) -> Piece | None:
-        """Find the piece to refine; None when all is within the tolerance, or all pieces are as fine as may be."""
-        if abs(step.residual()) > tolerance:
-            return step.worst(self.max_pieces)
-        if self.by_layer:
-            layer = step.layer_errors()
-            if layer.max(initial=0.0) > tolerance:
-                return step.worst(self.max_pieces, int(layer.argmax()))
-        return None
+    def _of_layer(self, step: "_Refinement", tolerance: float) -> Piece | None:
+        """Find the piece to refine for the layer that needs it most; None when none does, or none may be refined."""
+        if not self.by_layer:
+            return None
+        errors, moved = step.layer_errors()
+        may = np.clip(LARGEST_SHARE * moved, SMALLEST_TOLERANCE * tolerance, tolerance)
+        excess = errors - may
+        if excess.max(initial=0.0) <= 0:
+            return None
+        return step.worst(self.max_pieces, int(np.argmax(errors / np.maximum(may, np.finfo(float).tiny))))
 
 
 class _Refinement:
@@ -85,13 +95,19 @@ class _Refinement:
         self._kept = kept
         self._sum = BoundedSum(path)
 
-    def residual(self) -> float:
-        """Give the residual of the step, all examples together."""
-        return sum(self._residual(piece) for piece in self.pieces)
+    def missed(self) -> float:
+        """Give what the pieces miss of their loss changes, all examples together: root of the sum of squares."""
+        return math.hypot(*(self._residual(piece) for piece in self.pieces))
 
-    def layer_errors(self) -> NDArray[np.float64]:
-        """Give the error estimate of every layer, all examples together."""
-        return np.bincount(self._layers, error_estimates(self.samples, self.pieces)[0]).astype(np.float64)
+    def residual(self) -> float:
+        """Give the residual of the step that is left by the pieces that cannot be tilted, all examples together."""
+        return math.fsum(self._residual(piece) for piece in self.pieces if self._tilt(piece) is None)
+
+    def layer_errors(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give the error estimate of every layer, and how much it moves the loss up and down, all examples together."""
+        errors = error_estimates(self.samples, self.pieces)[0]
+        moved = sum((self.samples.sizes(piece)[0] for piece in self.pieces), np.zeros(len(self._layers)))
+        return np.bincount(self._layers, errors).astype(np.float64), np.bincount(self._layers, moved)
 
     def worst(self, max_pieces: int, layer: int | None = None) -> Piece | None:
         """Find the piece with the largest |residual|, or the largest error of a layer, among those to be refined."""
@@ -112,9 +128,17 @@ class _Refinement:
         else:
             self.pieces[number : number + 1] = piece.refined()
 
-    def path_gradient(self) -> torch.Tensor:
-        """Give the path-mean gradient."""
-        return self._sum.value(node_weights(self.pieces))
+    def integral(self, tilted: bool) -> PathIntegral:
+        """Give the path-mean gradient, and what is to be said of it."""
+        pieces = self._tilted() if tilted else self.pieces
+        tilts = [tilt for tilt in map(self._tilt, self.pieces) if tilted and tilt is not None]
+        return PathIntegral(
+            self._sum.value(node_weights(pieces)),
+            tuple(self.pieces),
+            error_estimates(self.samples, self.pieces),
+            max(tilts, key=abs, default=None),
+            np.sum([self.samples.residual(piece) for piece in self.pieces], axis=0),
+        )
 
     def _fold(self) -> None:
         """Keep no more gradients than may be: that one goes whose weight is the least likely to change."""
@@ -125,7 +149,15 @@ class _Refinement:
                     if place in sizes:
                         sizes[place] = max(sizes[place], abs(self._residual(piece)))
             place = min(sizes, key=lambda place: (sizes[place], place))
-            self._sum.fold(place, node_weights(self.pieces)[place])
+            self._sum.fold(place, node_weights(self._tilted())[place])
+
+    def _tilted(self) -> list[Piece]:
+        """Give the pieces with their rules tilted, where they can be."""
+        return [replace(piece, rule=piece.rule.tilted(self._tilt(piece) or 0.0)) for piece in self.pieces]
+
+    def _tilt(self, piece: Piece) -> float | None:
+        """Give the tilt of a piece."""
+        return tilt_of(self.samples, piece, self._layers, LARGEST_CANCELLATION)
 
     def _residual(self, piece: Piece) -> float:
         """Give the residual of a piece, all examples together."""

@@ -34,6 +34,12 @@ class Piece:
         """Length of the stretch."""
         return self.end - self.start
 
+    @property
+    def parent(self) -> "Piece":
+        """The piece with Simpson's rule that this one is a half of."""
+        start = self.start - self.width * (self.start / self.width % 2)
+        return Piece(SIMPSON, start, start + 2 * self.width)
+
     def weighted(self, rule: QuadratureRule) -> list[tuple[float, float]]:
         """Give places and weights of a rule on this stretch."""
         return [
@@ -96,6 +102,12 @@ class Samples:
         """Give the mean size of each tensor's change at the nodes of a piece, times its width."""
         terms = [weight * np.abs(self._changes[place]) for place, weight in piece.weighted(piece.rule)]
         return np.asarray(sum(terms[1:], terms[0]))
+
+    def embedded_difference(self, piece: Piece) -> Changes:
+        """Give |what the rule allocates − what the rule embedded in it does|; without one, the size of the change."""
+        if piece.rule.embedded is None:
+            return self.sizes(piece)
+        return np.abs(self.allocated(piece) - self.allocated(piece, piece.rule.embedded))
 
     def residual(self, piece: Piece) -> NDArray[np.float64]:
         """Give the loss change of a piece less what it allocates, [views]."""

@@ -89,8 +89,8 @@ class RangeReducers:
         keys = {"iteration": iteration, "iteration_next": iteration_next, "rule": self._scheme.name}
         evaluations = [used, *[0] * len(self._split_loss.class_sizes)]
         pieces = 0 if integral is None else len(integral.pieces)
-        tilt = np.nan if integral is None or integral.tilt is None else integral.tilt
-        self._keep("iterations", {**keys, **rows, "pieces": pieces, "gradient_evaluations": evaluations, "tilt": tilt})
+        counts = {"pieces": pieces, "gradient_evaluations": evaluations}
+        self._keep("iterations", {**keys, **rows, **counts, **_tilt_columns(integral)})
 
     def parts(self) -> dict[str, Columns]:
         """Give the rows of every table."""
@@ -148,6 +148,13 @@ class RangeReducers:
         """Keep the rows of one step."""
         if rows is not None:
             self._parts.setdefault(table, []).append(rows)
+
+
+def _tilt_columns(integral: PathIntegral | None) -> Columns:
+    """Say how far weights were tilted, and what the residual would be without."""
+    tilt = None if integral is None else integral.tilt
+    residual = None if integral is None else integral.untilted_residual
+    return {"tilt": np.nan if tilt is None else tilt, "untilted_residual": np.nan if residual is None else residual}
 
 
 def _directions(model: FlatModel, options: ComputeOptions) -> DirectionRows | None:

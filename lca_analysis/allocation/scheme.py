@@ -67,17 +67,21 @@ class PathIntegral:
     path_gradient : Tensor[K]
         ∫₀¹ ∂L/∂θ (θ + sΔ) ds as the scheme computes it.
     pieces : tuple of Piece
-        What the step was divided into.
+        What the step was divided into, with the rules as they are before they are tilted.
     errors : ndarray[views, tensors], loss units
         Estimates of |error| of what is allocated to each tensor.
     tilt : float, optional
-        How far the weights of the ends were moved from those of the trapezoid; None where they were not.
+        How much weight was moved from the start of a piece to its end, of the piece where it is most; None where none
+        was.
+    untilted_residual : ndarray[views], loss units, optional
+        The residual as it would be without the tilt; None from schemes that never tilt.
     """
 
     path_gradient: torch.Tensor
     pieces: "tuple[Piece, ...]"
     errors: "Changes"
     tilt: float | None = None
+    untilted_residual: "Changes | None" = None
 
 
 class Scheme(Protocol):

@@ -55,17 +55,56 @@ def test_only_the_piece_that_fails_is_refined():
     assert (widest.start, widest.end) == (0.0, 0.5)
 
 
-def test_pieces_join_without_gaps_and_weights_are_those_of_the_rules():
-    path = exponentials(9.0, -3.0)
-    result = adaptive(1e-6).integrate(path)
+def test_pieces_join_without_gaps_and_weights_are_those_of_the_rules_tilted_by_what_they_miss():
+    path = exponentials(5.0, -3.0)
+    result = adaptive(1e-4).integrate(path)
+    assert len(result.pieces) > 8
     assert [result.pieces[0].start, result.pieces[-1].end] == [0.0, 1.0]
     assert all(a.end == b.start for a, b in zip(result.pieces, result.pieces[1:], strict=False))
-    wanted = 0.0
+    wanted, missed = 0.0, 0.0
     for piece in result.pieces:
         nodes, weights = ((0, 1), (0.5, 0.5)) if piece.rule is TRAPEZOID else ((0, 0.5, 1), (1 / 6, 4 / 6, 1 / 6))
-        for node, weight in zip(nodes, weights, strict=True):
-            wanted += piece.width * weight * path.gradient(piece.start + piece.width * node)
+        change = path.losses(piece.end)[0] - path.losses(piece.start)[0]
+        gradients = [piece.width * path.gradient(piece.start + piece.width * node) for node in nodes]
+        plain = sum(weight * gradient for weight, gradient in zip(weights, gradients, strict=True))
+        bend = gradients[-1] - gradients[0]
+        residual = change - float(plain.sum())
+        wanted += plain + residual / float(bend.sum()) * bend
+        missed += residual
     np.testing.assert_allclose(result.path_gradient.numpy(), wanted.numpy(), rtol=1e-13)
+    np.testing.assert_allclose(result.untilted_residual, [missed], rtol=1e-6)
+
+
+def test_pieces_may_miss_one_and_a_half_tolerances_and_the_residual_vanishes():
+    path = exponentials(1.0, 2.0)
+    missed = path.loss_change - float(path.gradient(0.0).sum() + path.gradient(1.0).sum()) / 2
+    for factor, pieces in ((1.4, [TRAPEZOID]), (1.6, [SIMPSON])):
+        result = adaptive(abs(missed) / factor).integrate(path)
+        assert [piece.rule for piece in result.pieces] == pieces
+        assert float(result.path_gradient.sum()) == pytest.approx(path.loss_change, rel=1e-14)
+        assert result.tilt is not None
+    assert adaptive(abs(missed)).integrate(path).untilted_residual == pytest.approx(missed, rel=1e-12)
+
+
+@pytest.mark.parametrize(("other", "is_tilted"), [(-0.4, False), (-0.3, True)])
+def test_weights_stay_where_a_tilt_would_move_layers_by_more_than_twice_the_residual(other, is_tilted):
+    # The sum of sizes over the size of the sum is 1.4 / 0.6 and 1.3 / 0.7.
+    path = exponentials(1.0, 1.0, sizes=[1.0, other])
+    missed = (1 + other) * (math.e - 1 - (1 + math.e) / 2)
+    result = adaptive(0.2).integrate(path)
+    assert (result.tilt is not None) == is_tilted
+    residual = path.loss_change - float(result.path_gradient.sum())
+    assert residual == pytest.approx(0.0 if is_tilted else missed, rel=1e-12, abs=1e-15)
+    assert result.untilted_residual[0] == pytest.approx(missed, rel=1e-12)
+
+
+def test_what_may_not_be_refined_any_more_is_not_tilted():
+    path = exponentials(9.0, -3.0)
+    result = adaptive(1e-9, max_pieces=2).integrate(path)
+    assert result.tilt is None
+    residual = path.loss_change - float(result.path_gradient.sum())
+    assert abs(residual) > 1.0
+    assert result.untilted_residual[0] == pytest.approx(residual, rel=1e-12)
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2, 5])

@@ -24,7 +24,8 @@ CONTRACT = {
     "layers_index": "layer s, depth l, kind s, tensors l, parameters l, units l",
     "parameters_index": "tensor s, layer s, depth l, kind s, shape L, parameters l, offset l, trainable b",
     "iterations": "iteration l, iteration_next l, class i, loss_before d~, loss_after d~, loss_change d~, "
-    "allocated d~, residual d~, error_estimate d?, rule s, pieces i, gradient_evaluations i, tilt d?, status s",
+    "allocated d~, residual d~, error_estimate d?, rule s, pieces i, gradient_evaluations i, tilt d?, "
+    "untilted_residual d?, status s",
     "layers": "iteration l, class i, layer s, tensor s, kind s, lca d~, lca_helping d~, lca_hurting d~, n_helping l, "
     "n_hurting l, n_zero l, step_norm2 d~, gradient_norm2 d~, error_estimate d?, lca_momentum d?, lca_decay d?, "
     "lca_gradient d?, parts_reason s?",
