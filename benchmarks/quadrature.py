@@ -11,6 +11,7 @@ of run totals that pieces chosen with the truth known have, at so many gradients
     python benchmarks/quadrature.py                       # two hours the first time; exit code 1: a target is missed
     python benchmarks/quadrature.py --problem mnist_fc    # one problem
     python benchmarks/quadrature.py --cache FOLDER        # keep trainings and references there, and take them from it
+    python benchmarks/quadrature.py --float32             # take references in float32, in half the time
     python benchmarks/quadrature.py --quick               # a smoke test: few steps, no target is judged
     python benchmarks/quadrature.py --json FILE           # the figures as JSON too
 """
@@ -95,18 +96,18 @@ def build(case: Case) -> Problem:
     return Problem(model, nn.CrossEntropyLoss(reduction="none"), splits, batch_size=size)
 
 
-def prepare(case: Case, folder: Path) -> tuple[Problem, Run, Reference]:
+def prepare(case: Case, folder: Path, dtype: torch.dtype) -> tuple[Problem, Run, Reference]:
     """Train, and take the reference; or take both from the folder, where they are already."""
     problem, file = build(case), folder / "reference.npz"
     if not file.exists():
         run = lca.train(problem, folder / "run", case.settings, overwrite=True, progress=False)
-        reference(run, problem, SPLIT).save(file)
+        reference(run, problem, SPLIT, dtype).save(file)
     return problem, lca.open_run(folder / "run"), Reference.load(file)
 
 
-def measure(case: Case, cache: Path, folder: Path) -> dict[str, Score]:
+def measure(case: Case, cache: Path, folder: Path, dtype: torch.dtype) -> dict[str, Score]:
     """Compute with every rule, and compare with the reference."""
-    problem, run, truth = prepare(case, cache)
+    problem, run, truth = prepare(case, cache, dtype)
     found = {}
     for number, (name, options) in enumerate(COMPUTATIONS.items()):
         lca.compute(run.path, folder / f"store{number}", problem, SPLIT, progress=False, **options)
@@ -175,9 +176,11 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few steps; no target is judged")
     parser.add_argument("--problem", choices=[case.name for case in CASES], help="one problem only")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where trainings and references are kept")
+    parser.add_argument("--float32", action="store_true", help="take references in float32, in half the time")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    dtype = torch.float32 if arguments.float32 else torch.float64
     figures, verdicts = {}, []
     for case in CASES:
         if arguments.problem not in (None, case.name):
@@ -188,7 +191,7 @@ def main() -> int:
         print("rule           evals     late  |residual|   missed  helping off  totals off   sum off   covered")
         with tempfile.TemporaryDirectory() as folder:
             cache = Path(folder) if arguments.cache is None or arguments.quick else arguments.cache / case.name
-            scores = measure(case, cache, Path(folder))
+            scores = measure(case, cache, Path(folder), dtype)
         figures[case.name] = {name: asdict(found) for name, found in scores.items()}
         verdicts += [] if arguments.quick else judge(case, scores)
     print()

@@ -1,4 +1,4 @@
-"""Nearly exact LCA of recorded steps: plain PyTorch in float64, 33 gradients a step, nothing of the engine's."""
+"""Nearly exact LCA of recorded steps: plain PyTorch, 33 gradients a step, nothing of the engine's."""
 
 import copy
 import itertools
@@ -54,9 +54,9 @@ class Reference:
             return Reference([str(name) for name in read["tensors"]], **values)
 
 
-def reference(run: Run, problem: Problem, split: str) -> Reference:
+def reference(run: Run, problem: Problem, split: str, dtype: torch.dtype = torch.float64) -> Reference:
     """Integrate every step with Simpson's rule on 16 pieces."""
-    loss = _SplitLoss(problem, split)
+    loss = _SplitLoss(problem, split, dtype)
     points = [loss.point(run, int(iteration)) for iteration in run.iterations]
     steps = [_step(loss, before, after) for before, after in itertools.pairwise(points)]
     shares, losses, changes = (np.array(values) for values in zip(*steps, strict=True))
@@ -88,23 +88,24 @@ def _step(loss: "_SplitLoss", start: list[torch.Tensor], end: list[torch.Tensor]
 
 
 class _SplitLoss:
-    """The mean loss of a split in float64, in chunks of the problem's batch size."""
+    """The mean loss of a split, in chunks of the problem's batch size."""
 
-    def __init__(self, problem: Problem, split: str) -> None:
+    def __init__(self, problem: Problem, split: str, dtype: torch.dtype) -> None:
         inputs, targets = problem.split(split)
-        self._model = copy.deepcopy(problem.model).double().eval()
+        self._dtype = dtype
+        self._model = copy.deepcopy(problem.model).to(dtype).eval()
         for module in self._model.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.train()
         self._loss, self._examples = problem.loss, len(inputs)
         size = problem.batch_size
-        self._chunks = list(zip(inputs.double().split(size), targets.split(size), strict=True))
+        self._chunks = list(zip(inputs.to(dtype).split(size), targets.split(size), strict=True))
         self.names = [name for name, _ in self._model.named_parameters()]
 
     def point(self, run: Run, iteration: int) -> list[torch.Tensor]:
         """Give the recorded parameters."""
         weights = run.weights(iteration, self.names)
-        return [torch.from_numpy(weights[name].astype(np.float64)) for name in self.names]
+        return [torch.tensor(weights[name], dtype=self._dtype) for name in self.names]
 
     def gradient(self, place: list[torch.Tensor]) -> tuple[float, list[torch.Tensor]]:
         """Compute the loss and its gradient."""

@@ -77,8 +77,7 @@ class AdaptiveScheme:
             return None
         errors, moved = step.layer_errors()
         may = np.clip(LARGEST_SHARE * moved, SMALLEST_TOLERANCE * tolerance, tolerance)
-        excess = errors - may
-        if excess.max(initial=0.0) <= 0:
+        if (errors <= may).all():
             return None
         return step.worst(self.max_pieces, int(np.argmax(errors / np.maximum(may, np.finfo(float).tiny))))
 
@@ -106,8 +105,9 @@ class _Refinement:
     def layer_errors(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Give the error estimate of every layer, and how much it moves the loss up and down, all examples together."""
         errors = error_estimates(self.samples, self.pieces)[0]
-        moved = sum((self.samples.sizes(piece)[0] for piece in self.pieces), np.zeros(len(self._layers)))
-        return np.bincount(self._layers, errors).astype(np.float64), np.bincount(self._layers, moved)
+        moved = np.sum([self.samples.sizes(piece)[0] for piece in self.pieces], axis=0)
+        by_layer = [np.bincount(self._layers, values).astype(np.float64) for values in (errors, moved)]
+        return by_layer[0], by_layer[1]
 
     def worst(self, max_pieces: int, layer: int | None = None) -> Piece | None:
         """Find the piece with the largest |residual|, or the largest error of a layer, among those to be refined."""

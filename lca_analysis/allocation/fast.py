@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lca_analysis.allocation.error_estimates import error_estimates
 from lca_analysis.allocation.pieces import Piece, Samples
 from lca_analysis.allocation.quadrature import TRAPEZOID
@@ -26,7 +28,7 @@ class FastScheme:
         """Take the ends, and tilt."""
         samples, piece = Samples(path), Piece(TRAPEZOID)
         start, end = samples.gradient(0.0), samples.gradient(1.0)
-        tilt = tilt_of(samples, piece, path.layers, LARGEST_CANCELLATION)
+        tilt = tilt_of(samples, piece, np.asarray(path.layers, int), LARGEST_CANCELLATION)
         first, last = TRAPEZOID.tilted(tilt or 0.0).weights
         gradient = (first * start).add_(end, alpha=last)
         return PathIntegral(gradient, (piece,), error_estimates(samples, (piece,)), tilt, samples.residual(piece))
