@@ -91,7 +91,7 @@ def paper_step(problem, split, before, after, tolerance, max_pieces=32):
 
 
 def simpson_errors(problem, split, before, after, pieces):
-    """Estimate the error of each tensor's LCA: over the pieces, what Simpson's rule and the trapezoid differ by."""
+    """Estimate each tensor's error: what Simpson's rule and the trapezoid differ by, over pieces by squares."""
     total = dict.fromkeys(before, 0.0)
     for piece in range(pieces):
         change = []
@@ -104,8 +104,8 @@ def simpson_errors(problem, split, before, after, pieces):
         difference = {name: abs(simpson[name] - trapezoid[name]) for name in before}
         for name in before:
             share = size[name] / sum(size.values())
-            total[name] += (1.2 * difference[name] + 1.6 * sum(difference.values()) * share) / pieces
-    return total
+            total[name] += ((1.2 * difference[name] + 1.6 * sum(difference.values()) * share) / pieces) ** 2
+    return {name: value**0.5 for name, value in total.items()}
 
 
 def paper_run(problem, split, points, tolerance, max_pieces=32):

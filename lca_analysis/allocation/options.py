@@ -16,8 +16,9 @@ class ComputeOptions:
     Attributes
     ----------
     rule : str
-        "adaptive": the trapezoid, and where its residual is above the tolerance the worst piece refined, again and
-        again. "strict": until every layer's error estimate is within the tolerance too. "fast": one new gradient per
+        "adaptive": the trapezoid, and where it misses more than 1.5 tolerances the worst piece refined, again and
+        again; then weights tilted so that the loss change is met. "strict": until every layer's error estimate is
+        within the tolerance and a tenth of what the layer moves the loss, too. "fast": one new gradient per
         iteration, weights tilted so that the loss change is met. "paper": Simpson's rule, halving every piece until the
         residual is within the tolerance. A name in `RULES`: that rule once, whatever the residual.
     tolerance : float, loss units

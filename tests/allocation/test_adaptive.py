@@ -158,6 +158,24 @@ def test_strict_adds_up_the_tensors_of_a_layer():
     assert len(together.pieces) >= len(adaptive(1e-2, by_layer=True).integrate(apart).pieces)
 
 
+@pytest.mark.parametrize(
+    ("rate", "tolerance", "is_refined"),
+    [
+        (0.3, 1.0, False),  # a tenth of what the layer moves
+        (0.5, 1.0, True),
+        (0.3, 0.07, True),  # no more than the tolerance
+        (0.5, 2.5, True),  # no less is asked than a twentieth of the tolerance
+        (0.5, 3.0, False),
+    ],
+)
+def test_strict_limits_the_error_of_a_layer(rate, tolerance, is_refined):
+    # A trapezoid's estimate is 0.075 of what it moves at the rate 0.3, and 0.139 at 0.5.
+    path = exponentials(rate)
+    moved = rate * (1 + math.exp(rate)) / 2
+    result = adaptive(tolerance * moved, by_layer=True).integrate(path)
+    assert ([piece.rule for piece in result.pieces] != [TRAPEZOID]) == is_refined
+
+
 def test_the_nodes_weights_sum_to_one():
     result = adaptive(1e-7).integrate(exponentials(5.0))
     weights = node_weights(result.pieces)

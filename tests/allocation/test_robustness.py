@@ -1,5 +1,6 @@
 """Awkward runs from end to end: what cannot be computed is marked, all the rest is there and adds up."""
 
+import math
 import signal
 import subprocess
 import sys
@@ -106,6 +107,21 @@ def test_a_loss_that_is_not_finite_at_one_point(tmp_path, capsys, bad):
     assert rows["status"].tolist() == ["ok", "nonfinite", "nonfinite", "ok"]
     assert rows.loc[[0, 3], "allocated"].tolist() == pytest.approx([1.5**2 - 1, 0.25**2 - 0.5**2])
     assert rows.loc[[1, 2], "allocated"].isna().all()
+
+
+def test_a_loss_that_is_not_finite_between_two_points(tmp_path):
+    def loss(outputs, targets):
+        return torch.where(outputs == 1.25, torch.full_like(outputs, math.nan), outputs.square())
+
+    problem = Problem(Hurdle(), loss, {"train": (torch.ones(3), torch.zeros(3))})
+    with torch.no_grad(), Recorder(tmp_path / "run", problem.model) as recorder:
+        for value in (1.5, 0.5):
+            problem.model.weight.fill_(value)
+            recorder.record()
+    lca.compute(tmp_path / "run", tmp_path / "store", problem, rule="paper")
+    rows = lca.open_store(tmp_path / "store").table("iterations")
+    assert rows["status"].tolist() == ["nonfinite", "ok"]
+    assert rows["allocated"].iloc[1] == pytest.approx(0.5**2 - 1.5**2)
 
 
 def test_the_exit_code_tells_of_it(small, tmp_path, capsys):
