@@ -17,7 +17,7 @@ from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.state import BlockState, Coding
 from lca_analysis.trajectory.words import Words, from_ordered, in_parts, to_ordered, zigzag
 
-WORSE = 1.05  # times the size of the first frame of a choice of predictors: something has changed
+WORSE = 1.1  # times the size of the first frame of a choice of predictors: something has changed
 _LATEST = Coding()
 
 
