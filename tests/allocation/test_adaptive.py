@@ -130,13 +130,6 @@ def test_few_gradients_are_kept_and_the_sum_is_the_same(kept, monkeypatch):
     assert path.asked.keys() == all_kept.asked.keys()
 
 
-def test_a_gradient_that_is_not_kept_has_its_tilted_weight_already():
-    path = exponentials(4.0)
-    result = adaptive(2.0, kept=1).integrate(path)
-    assert [piece.rule for piece in result.pieces] == [TRAPEZOID, SIMPSON]
-    assert (path.asked[0.5], path.asked[0.75]) == (1, 1)
-
-
 def test_no_more_pieces_than_may_be():
     path = exponentials(9.0)
     result = adaptive(0.0, max_pieces=8).integrate(path)
