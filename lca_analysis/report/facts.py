@@ -128,7 +128,8 @@ def _computed(sources: Sources, split: str) -> list[Fact]:
         ),
         Fact(
             f"{split}: residual",
-            f"at most {_largest_residual(sources, split)} in a step; {number(steps['residual'].sum())} over all steps",
+            f"at most {_largest_residual(sources, split)} in a step; {number(steps['residual'].sum())} over all steps"
+            f"{_untilted(steps)}",
         ),
         Fact(f"{split}: error of a layer in a step", _layer_errors(sources, split)),
         Fact(
@@ -159,6 +160,17 @@ def _layer_errors(sources: Sources, split: str) -> str:
 def _largest_residual(sources: Sources, split: str) -> str:
     """Write the largest residual of a split."""
     return number(sources.table("iterations", split)["residual"].abs().max(), 2)
+
+
+def _untilted(steps: pd.DataFrame) -> str:
+    """Say what the residual would be if weights were not tilted to meet it; nothing of rules that never tilt."""
+    if "untilted_residual" not in steps or steps["untilted_residual"].isna().all():
+        return ""
+    residual = steps["untilted_residual"]
+    return (
+        f"; without the tilt of the weights that makes it vanish, at most {number(residual.abs().max(), 2)} "
+        f"and {number(residual.sum())}"
+    )
 
 
 def _run(sources: Sources) -> "pd.Series[Any]":
