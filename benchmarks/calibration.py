@@ -19,7 +19,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import calibration_lags as lags
 import calibration_measures as simulate
+import calibration_runs as runs
 import numpy as np
 from calibration_measures import CASES, COEFFICIENTS, Case
 
@@ -28,6 +30,7 @@ from lca_analysis.progress import track
 LEVEL = (0.03, 0.07)
 AT_MOST = (0.0, 0.07)
 FOUND = (0.9, 1.0)
+_SHORT = [Case(length, phi, kind) for length in (20, 50) for phi in COEFFICIENTS for kind in ("normal", "t3")]
 _LONG = [Case(1000, phi, kind) for phi in COEFFICIENTS for kind in ("normal", "t3")]
 
 
@@ -110,7 +113,37 @@ MEASURES = [
     Measure(
         "lag of maximum, interval", lambda c, r, n: simulate.lag_misses(c, r, n)[0], 0.5, AT_MOST, _cases((0.0, 0.5))
     ),
-    Measure("mean delay, interval", lambda c, r, n: simulate.lag_misses(c, r, n)[1], 0.5, AT_MOST, _cases((0.0, 0.5))),
+    Measure("mean delay, interval", lambda c, r, n: simulate.lag_misses(c, r, n)[1], 0.5, AT_MOST),
+    Measure("lag against the rest", lambda c, r, n: lags.lag_rates(c, r, n)[:, 0], 0.5, AT_MOST),
+    Measure("mean delay against the rest", lambda c, r, n: lags.lag_rates(c, r, n)[:, 1], 0.5, AT_MOST),
+    Measure("mean delay against the momentum", lambda c, r, n: lags.lag_rates(c, r, n)[:, 2], 0.5, AT_MOST),
+    Measure("coherence", lags.coherence_rates, 2),
+    Measure("coherence, interval", lambda c, r, n: lags.coherence_misses(c, r, n)[:, 0], 1),
+    Measure("phase, interval", lambda c, r, n: lags.coherence_misses(c, r, n)[:, 1], 1),
+    Measure("group delay, interval", lambda c, r, n: lags.coherence_misses(c, r, n)[:, 2], 1),
+    Measure("lead of moments", runs.lead_rates, 2),
+    Measure("t over 8 runs", lambda c, r, n: runs.over_runs(c, r, n, "t", "two-sided"), 5),
+    Measure("t over 8 runs, greater", lambda c, r, n: runs.over_runs(c, r, n, "t", "greater"), 5),
+    Measure("signed ranks over 8 runs", lambda c, r, n: runs.over_runs(c, r, n, "ranks", "two-sided"), 5),
+    Measure("sign test over 8 runs, greater", lambda c, r, n: runs.over_runs(c, r, n, "sign", "greater"), 5),
+    Measure(
+        "sign test over 8 runs, two-sided", lambda c, r, n: runs.over_runs(c, r, n, "sign", "two-sided"), 5, AT_MOST
+    ),
+    Measure("split less train", lambda c, r, n: runs.generalization_rates(c, r, n, "net_lca_minus_train"), 5),
+    Measure(
+        "helps train, hurts split: boundary",
+        lambda c, r, n: runs.generalization_rates(c, r, n, "helps_train_hurts_here", 50.0),
+        5,
+    ),
+    Measure(
+        "helps train, hurts split: neither",
+        lambda c, r, n: runs.generalization_rates(c, r, n, "helps_train_hurts_here"),
+        5,
+        AT_MOST,
+    ),
+    Measure("hurting spans, 2 layers", runs.span_rates, 0.5, AT_MOST),
+    Measure("mean, HAC, greater, few iterations", runs.short_rates, 10, AT_MOST, tuple(_SHORT)),
+    Measure("evenness of learning", runs.evenness_rates, 2),
     Measure("Holm, 40 nulls", simulate.holm_rates, 2),
     Measure("Holm, 30 nulls of 40", lambda c, r, n: simulate.holm_rates(c, r, n, 10), 2),
     Measure("false discovery rate, 40 nulls", lambda c, r, n: simulate.false_discoveries(c, r, n, 0), 2, averaged=True),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lca_analysis.analysis.analysed_values import analysed_values
 from lca_analysis.analysis.layer_series import read_layer_series
 from lca_analysis.analysis.rows import EVERY_CLASS
 from lca_analysis.errors import LcaError, NotFoundError
@@ -221,7 +222,7 @@ def _values(store: Store, run: str, split: str) -> tuple[dict[Key, float], tuple
     rows = store.table("layers", run=run, split=split, class_=EVERY_CLASS, columns=["layer", *PARTS])
     for name, of_layer in rows.groupby("layer"):
         values |= {(f"net_{part}", str(name)): float(of_layer[part].to_numpy(np.float64).sum()) for part in PARTS}
-    return values, series.layers
+    return values | analysed_values(store, run, split), series.layers
 
 
 def _percent(helping: Reals, hurting: Reals) -> float:

@@ -16,7 +16,7 @@ MAX_LAG = 50
 MIN_LENGTH = 40
 """Fewest recorded steps that a lag is measured on."""
 
-DELAYS_IN_RUN = 50
+DELAYS_IN_RUN = 15
 """A mean delay has an interval where it fits so often into the run."""
 
 LAG_METHOD = "cross-correlation of −path gradient and step; block bootstrap over iterations, percentile interval"
@@ -175,17 +175,21 @@ def mean_delay(curve: LagCurve, resampled: Reals, confidence: float = 0.95, null
     -------
     BootstrapMean
         Σ ℓ c(ℓ) / Σ c(ℓ), in recorded steps; refused where Σ c(ℓ) is not clearly positive. Without interval and test
-        where the run is shorter than `DELAYS_IN_RUN` such delays: the estimate is then too large by up to a half, and
-        up to 17 % of the intervals would miss.
+        where the run is shorter than `DELAYS_IN_RUN` such delays.
+
+    Notes
+    -----
+    c(ℓ) is weighted by T / (T − |ℓ|), and Σ c(ℓ) by 1 / (1 − (2 M + 1) / T): taking the means out of the series takes
+    Σ c / T from every c(ℓ), which would double the delay where M is a quarter of T.
     """
-    estimate, totals = _centre(curve.correlation, resampled, curve.lag, confidence), resampled.sum(1)
+    estimate = _centre(curve.correlation, resampled, curve, confidence)
     if estimate is None:
         return BootstrapMean(np.nan, np.nan, np.nan, len(curve.products), _WEAK)
     if len(curve.products) < DELAYS_IN_RUN * abs(estimate):
         reason = f"{len(curve.products)} steps are fewer than {DELAYS_IN_RUN} such delays: the estimate is biased there"
         return BootstrapMean(estimate, np.nan, np.nan, len(curve.products), reason)
-    drawn = (resampled @ curve.lag)[totals > 0] / totals[totals > 0]
-    return _interval(estimate, drawn, len(curve.products), confidence, null)
+    first, total = _moments(resampled, curve)
+    return _interval(estimate, first[total > 0] / total[total > 0], len(curve.products), confidence, null)
 
 
 def delay_difference(
@@ -199,19 +203,28 @@ def delay_difference(
         Difference of the mean delays, in recorded steps; refused where either sum of correlations is not clearly
         positive. Unlike the difference of whole lags, its p-value is not coarse.
     """
-    own, other = mean_delay(curve, resampled, confidence), _centre(rest, resampled_rest, curve.lag, confidence)
+    own, other = mean_delay(curve, resampled, confidence), _centre(rest, resampled_rest, curve, confidence)
     if own.reason is not None or other is None:
         return BootstrapMean(np.nan, np.nan, np.nan, own.n, own.reason or _WEAK)
-    positive = (resampled.sum(1) > 0) & (resampled_rest.sum(1) > 0)
-    drawn = [(values @ curve.lag)[positive] / values.sum(1)[positive] for values in (resampled, resampled_rest)]
-    return _interval(own.estimate - other, drawn[0] - drawn[1], own.n, confidence)
+    (first, total), (first_rest, total_rest) = _moments(resampled, curve), _moments(resampled_rest, curve)
+    positive = (total > 0) & (total_rest > 0)
+    drawn = first[positive] / total[positive] - first_rest[positive] / total_rest[positive]
+    return _interval(own.estimate - other, drawn, own.n, confidence)
 
 
-def _centre(correlation: Reals, resampled: Reals, lag: NDArray[np.int64], confidence: float) -> float | None:
+def _moments(correlations: Reals, curve: LagCurve) -> tuple[Reals, Reals]:
+    """Sum ℓ c(ℓ) and c(ℓ) over lags, without the bias of a finite run."""
+    length = len(curve.products)
+    weight = length / (length - np.abs(curve.lag))
+    return correlations @ (weight * curve.lag), correlations @ weight / (1 - len(curve.lag) / length)
+
+
+def _centre(correlation: Reals, resampled: Reals, curve: LagCurve, confidence: float) -> float | None:
     """Centre of a cross-correlation; None where its sum is not clearly positive."""
-    if correlation.sum() <= 0 or np.quantile(resampled.sum(1), (1 - confidence) / 2) <= 0:
+    first, total = _moments(correlation, curve)
+    if total <= 0 or np.quantile(_moments(resampled, curve)[1], (1 - confidence) / 2) <= 0:
         return None
-    return float(correlation @ lag / correlation.sum())
+    return float(first / total)
 
 
 def _interval(estimate: float, drawn: Reals, n: int, confidence: float, null: float = 0.0) -> BootstrapMean:

@@ -163,7 +163,7 @@ def _oscillation(store: Store, run: str, series: LayerSeries, panel: Panel | Non
     if panel is None:
         frames = [pd.DataFrame(), pd.DataFrame()]
     else:
-        found = oscillation.panel_oscillation(panel, layers)
+        found = oscillation.panel_oscillation(panel, layers, seed)
         curves = lags.layer_curves(panel, layers)
         rows += oscillation.oscillation_rows(found)
         rows += examples.example_rows(panel, found)

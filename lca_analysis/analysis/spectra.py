@@ -24,10 +24,6 @@ class Spectra:
         One-sided power spectral densities, mean over the parameters; squared unit × steps.
     background_step : ndarray[F] float64
         Power of AR(1) processes with the steps' variances and lag-one correlations.
-    coherence : ndarray[F] float64
-        Squared coherence of −path gradient and step, 0 to 1; each parameter counts the same. NaN without power.
-    phase : ndarray[F] float64
-        Phase by which the step follows −path gradient, −π to π rad; over a quarter period (π/2) it moves against it.
     lca : ndarray[F] float64
         Loss change allocated to the frequencies nearest to each, loss units.
     """
@@ -36,8 +32,6 @@ class Spectra:
     power_step: Reals
     power_gradient: Reals
     background_step: Reals
-    coherence: Reals
-    phase: Reals
     lca: Reals
 
 
@@ -49,7 +43,7 @@ def segment_length(length: int) -> int:
 def spectra(step: ArrayLike, gradient: ArrayLike, segment: int | None = None) -> Spectra:
     """Estimate the spectra of steps and path-mean gradients, and the LCA at each frequency.
 
-    Descriptive: coherence and phase carry no test here, because the parameters of a layer are dependent.
+    Coherence and phase: see `coherence.coherence_test`.
 
     Parameters
     ----------
@@ -73,15 +67,11 @@ def spectra(step: ArrayLike, gradient: ArrayLike, segment: int | None = None) ->
     size = segment or segment_length(len(moves))
     frequency, power_step = signal.welch(moves, nperseg=size, axis=0)
     _, power_gradient = signal.welch(slopes, nperseg=size, axis=0)
-    _, cross = signal.csd(-slopes, moves, nperseg=size, axis=0)
-    coherence, phase = _coherence(cross, power_step, power_gradient)
     return Spectra(
         frequency,
         power_step.mean(1),
         power_gradient.mean(1),
         background(moves, frequency).mean(1),
-        coherence,
-        phase,
         _onto(size, len(moves), spectral_lca(moves, slopes)),
     )
 
@@ -130,44 +120,6 @@ def background(series: Reals, frequency: Reals) -> Reals:
     innovation = (centred**2).mean(0) * (1 - coefficient**2)
     turn = np.cos(2 * np.pi * frequency)[:, None]
     return 2 * innovation / (1 - 2 * coefficient * turn + coefficient**2)
-
-
-def group_delay(frequency: Reals, coherence: Reals, phase: Reals) -> float:
-    """Delay of the step behind −path gradient, from the slope of phase over frequency.
-
-    Parameters
-    ----------
-    frequency, coherence, phase : ndarray[F] float64
-        As in `Spectra`.
-
-    Returns
-    -------
-    float
-        Coherence-weighted slope of the unwrapped phase over 2π, in recorded steps; NaN without three frequencies.
-    """
-    known = np.isfinite(coherence) & np.isfinite(phase) & (frequency > 0)
-    weight = coherence[known]
-    if known.sum() < 3 or weight.sum() == 0:
-        return float("nan")
-    angle, place = np.unwrap(phase[known]), 2 * np.pi * frequency[known]
-    centred = place - np.average(place, weights=weight)
-    return float((weight * centred * angle).sum() / (weight * centred**2).sum())
-
-
-def _coherence(cross: NDArray[np.complex128], power_step: Reals, power_gradient: Reals) -> tuple[Reals, Reals]:
-    """Average cross-spectra over parameters of unit power each; give coherence and phase."""
-    total_step, total_gradient = power_step.sum(0), power_gradient.sum(0)
-    moving = (total_step > 0) & (total_gradient > 0)
-    if not moving.any():
-        nothing = np.full(len(cross), np.nan)
-        return nothing, nothing.copy()
-    step = (power_step[:, moving] / total_step[moving]).mean(1)
-    gradient = (power_gradient[:, moving] / total_gradient[moving]).mean(1)
-    scale = np.sqrt(total_step[moving]) * np.sqrt(total_gradient[moving])
-    joint = (cross[:, moving] / scale).mean(1)
-    product = step * gradient
-    coherence = np.divide(np.abs(joint) ** 2, product, out=np.full(len(joint), np.nan), where=product > 0)
-    return np.minimum(coherence, 1.0), np.where(product > 0, -np.angle(joint), np.nan)
 
 
 def _onto(segment: int, length: int, cospectrum: Reals) -> Reals:

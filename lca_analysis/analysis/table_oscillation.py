@@ -6,13 +6,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lca_analysis.analysis.coherence import CoherenceTest, coherence_test
 from lca_analysis.analysis.flips import flip_interval
 from lca_analysis.analysis.inference import HAC_METHOD
 from lca_analysis.analysis.multiplicity import BENJAMINI_HOCHBERG, HOLM, adjust
 from lca_analysis.analysis.panel import Panel
 from lca_analysis.analysis.periodicity import MIN_LENGTH, PERIODICITY_METHOD, periodicity
-from lca_analysis.analysis.rows import PARAMETERS, Row, adjusted, from_test
-from lca_analysis.analysis.spectra import Spectra, group_delay, spectra
+from lca_analysis.analysis.rows import PARAMETERS, Row, adjusted, from_test, generator
+from lca_analysis.analysis.segments import segment_spectra
+from lca_analysis.analysis.spectra import Spectra, segment_length, spectra
+from lca_analysis.analysis.table_coherence import coherence_rows
 
 Reals = NDArray[np.float64]
 
@@ -32,9 +35,11 @@ class LayerOscillation:
     layer : str
         The layer.
     rows : list of Row
-        Flip intervals, and spectral LCA; periodicity is tested over all layers together.
+        Flip intervals, spectral LCA, coherence; periodicity is tested over all layers together.
     spectra : Spectra or None
         None where the series is too short.
+    coherence : CoherenceTest or None
+        None where the series is too short, or nothing moves.
     periods : dict of str to (ndarray, ndarray)
         Period and p-value of each parameter, for "step" and "gradient".
     """
@@ -42,10 +47,11 @@ class LayerOscillation:
     layer: str
     rows: list[Row]
     spectra: Spectra | None
+    coherence: CoherenceTest | None
     periods: dict[str, tuple[Reals, Reals]]
 
 
-def layer_oscillation(layer: str, step: Reals, gradient: Reals, spacing: int) -> LayerOscillation:
+def layer_oscillation(layer: str, step: Reals, gradient: Reals, spacing: int, seed: int = 0) -> LayerOscillation:
     """Analyse the oscillation of one layer's sampled parameters.
 
     Parameters
@@ -56,6 +62,8 @@ def layer_oscillation(layer: str, step: Reals, gradient: Reals, spacing: int) ->
         Δ[t, i] and ḡ[t, i].
     spacing : int
         Training iterations between recorded points.
+    seed : int
+        Seed of the random phases.
 
     Returns
     -------
@@ -71,26 +79,29 @@ def layer_oscillation(layer: str, step: Reals, gradient: Reals, spacing: int) ->
         periods[name] = (found.period * spacing, found.p)
     enough = len(step) >= MIN_LENGTH and step.shape[1] > 0
     found_spectra = spectra(step, gradient) if enough else None
-    return LayerOscillation(
-        layer, [*rows, *_spectral_rows(layer, found_spectra, spacing, len(step))], found_spectra, periods
-    )
+    segments = segment_spectra(step, gradient, segment_length(len(step))) if enough else None
+    coherent = None if segments is None else coherence_test(segments, generator(seed, "coherence", layer))
+    rows += _spectral_rows(layer, found_spectra, spacing, len(step))
+    rows += coherence_rows(layer, segments, coherent, spacing, too_short(len(step)) if not enough else None)
+    return LayerOscillation(layer, rows, found_spectra, coherent, periods)
+
+
+def too_short(length: int) -> str:
+    """Say that there are too few steps for a spectrum."""
+    return f"at least {MIN_LENGTH} evenly spaced finite steps are needed; there are {length}"
 
 
 def _spectral_rows(layer: str, found: Spectra | None, spacing: int, n: int) -> list[Row]:
-    """Describe the spectral LCA and the group delay of a layer."""
+    """Describe the spectral LCA of a layer."""
     parseval = Row(
         "sampled_lca", "co-spectrum of path gradient and step (Parseval), sampled parameters", n, layer=layer
     )
     fast = replace(parseval, quantity=f"sampled_lca_periods_below_{SHORT_PERIOD * spacing}")
-    delay = Row("group_delay", "coherence-weighted slope of phase over frequency", n, layer=layer)
     if found is None:
-        reason = f"at least {MIN_LENGTH} evenly spaced finite steps are needed; there are {n}"
-        return [replace(row, reason=reason) for row in (parseval, fast, delay)]
-    lag = group_delay(found.frequency, found.coherence, found.phase) * spacing
+        return [replace(row, reason=too_short(n)) for row in (parseval, fast)]
     return [
         replace(parseval, estimate=float(found.lca.sum())),
         replace(fast, estimate=float(found.lca[found.frequency > 1 / SHORT_PERIOD].sum())),
-        replace(delay, estimate=lag, reason=None if np.isfinite(lag) else "steps and gradients do not vary"),
     ]
 
 
@@ -98,7 +109,8 @@ def oscillation_rows(found: list[LayerOscillation]) -> list[Row]:
     """Join the layers' rows, correct for the number of layers, and count the periodic parameters.
 
     Null, alternative, replication and assumptions: those of `flip_interval` (Holm over layers) and of `periodicity`
-    (one test a sampled parameter, Benjamini–Hochberg over all sampled parameters of the network, at 5 %).
+    (one test a sampled parameter, Benjamini–Hochberg over all sampled parameters of the network, at 5 %), and of
+    `coherence_test` (Holm over layers).
 
     Parameters
     ----------
@@ -115,7 +127,8 @@ def oscillation_rows(found: list[LayerOscillation]) -> list[Row]:
         tests = [row for layer in found for row in layer.rows if row.quantity == f"flip_interval_{name}"]
         rows += adjusted([row for row in tests if not np.isnan(row.p)], HOLM)
         rows += _periodic_rows(name, found)
-    return rows
+    tests = [row for layer in found for row in layer.rows if row.quantity == "coherence" and not np.isnan(row.p)]
+    return [*rows, *adjusted(tests, HOLM)]
 
 
 def _periodic_rows(name: str, found: list[LayerOscillation]) -> list[Row]:
@@ -176,12 +189,15 @@ def _one_spectrum(found: LayerOscillation, total: float, spacing: int) -> pd.Dat
     period = np.divide(1.0, frequency, out=np.full(len(frequency), np.nan), where=frequency > 0)
     columns = {"layer": found.layer, "frequency": frequency, "period": period}
     columns |= {"power_step": curves.power_step * spacing, "power_gradient": curves.power_gradient * spacing}
-    columns |= {"background_step": curves.background_step * spacing, "coherence": curves.coherence}
-    columns |= {"phase": curves.phase, "lca": curves.lca}
+    columns |= {"background_step": curves.background_step * spacing, "lca": curves.lca}
+    if (test := found.coherence) is not None:
+        columns |= {"coherence": test.coherence, "coherence_low": test.low, "coherence_high": test.high}
+        columns |= {"coherence_p": test.p}
+        columns |= {"phase": test.phase, "phase_low": test.phase_low, "phase_high": test.phase_high}
     fraction = curves.lca.sum() / total if total != 0 and np.isfinite(total) else np.nan
     return pd.DataFrame(columns | {"lca_sampled_fraction": fraction})
 
 
-def panel_oscillation(panel: Panel, layers: tuple[str, ...]) -> list[LayerOscillation]:
+def panel_oscillation(panel: Panel, layers: tuple[str, ...], seed: int = 0) -> list[LayerOscillation]:
     """Analyse the oscillation of every layer."""
-    return [layer_oscillation(layer, *panel.of_layer(layer), panel.spacing) for layer in layers]
+    return [layer_oscillation(layer, *panel.of_layer(layer), panel.spacing, seed) for layer in layers]

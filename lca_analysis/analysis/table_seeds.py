@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lca_analysis.analysis.analysed_values import LAG_TESTS, LAGS, SYNCHRONY
 from lca_analysis.analysis.effect_sizes import EFFECT_METHOD, standardized_mean
 from lca_analysis.analysis.groups import HELPING, LOSS, NET, PARTS, Group, Reals
 from lca_analysis.analysis.inference import MeanTest
@@ -32,9 +33,12 @@ def seed_rows(group: Group) -> list[SeedRow]:
     """Estimate and test the quantities of a configuration over its runs.
 
     Net LCA S_G of network and layers: null 0, alternatives "greater" (it hurts) and "less" (it helps), by t and by the
-    sign test. Percent helping: null 50, two-sided. Parts of the update: null 0, two-sided. Last loss: an interval, no
-    test. Unit of replication: the run. Holm over layers, for each test. Assumptions: those of `t_over_runs` and
-    `sign_over_runs`. Beside the tests, standardised effect sizes.
+    sign test. Percent helping: null 50, two-sided. Parts of the update: null 0, two-sided. Last loss, lag and mean
+    delay: an interval, no test. Of analysed runs: lag and mean delay less those of the rest, and mean delay less the
+    momentum's, null 0, two-sided; shared moments of learning less those expected under each null, null 0, greater.
+    Unit of replication: the run. Holm over layers, for each test. Assumptions: those of `t_over_runs` and
+    `sign_over_runs`.
+    Beside the tests, standardised effect sizes.
 
     Parameters
     ----------
@@ -49,19 +53,43 @@ def seed_rows(group: Group) -> list[SeedRow]:
     runs = json.dumps([run.run for run in group.used], ensure_ascii=False)
     base = SeedRow("", "", len(group.used), group=group.name, runs=runs, note=group.note)
     names = [None, *group.layers]
-    rows: list[Row] = [_loss(group, base)]
+    rows: list[Row] = _untested(group, base, LOSS, [None])
     rows += tested(group, base, NET, names, 0.0, ("greater", "less"))
     rows += tested(group, base, HELPING, names, HALF, ("two-sided",))
     for part in PARTS:
         if any(np.isfinite(group.values(f"net_{part}", layer)).any() for layer in group.layers):
             rows += tested(group, base, f"net_{part}", list(group.layers), 0.0, ("two-sided",))
+    rows += _analysed(group, base)
     return [row for row in rows if isinstance(row, SeedRow)]
 
 
-def _loss(group: Group, base: SeedRow) -> Row:
-    """Give the mean last loss with its interval."""
-    found = t_over_runs(group.values(LOSS, None))
-    return replace(from_test(replace(base, quantity=LOSS, method=T_METHOD), found), p=np.nan, statistic=np.nan)
+def _analysed(group: Group, base: SeedRow) -> list[Row]:
+    """Pool lags, delays and synchrony, where runs were analysed."""
+    rows: list[Row] = []
+    for quantity in LAGS:
+        rows += _untested(group, base, quantity, _with_values(group, quantity))
+    for quantity in LAG_TESTS:
+        if names := _with_values(group, quantity):
+            rows += tested(group, base, quantity, names, 0.0, ("two-sided",))
+    for quantity in SYNCHRONY.values():
+        if np.isfinite(group.values(quantity, None)).any():
+            rows += tested(group, base, quantity, [None], 0.0, ("greater",))
+    return rows
+
+
+def _with_values(group: Group, quantity: str) -> list[str]:
+    """List the layers of which any run has a value."""
+    return [layer for layer in group.layers if np.isfinite(group.values(quantity, layer)).any()]
+
+
+def _untested(group: Group, base: SeedRow, quantity: str, names: Sequence[str | None]) -> list[Row]:
+    """Give the means of a quantity with their intervals."""
+    rows = []
+    for name in names:
+        found = t_over_runs(group.values(quantity, name))
+        row = from_test(replace(base, quantity=quantity, method=T_METHOD, layer=name), found)
+        rows.append(replace(row, p=np.nan, statistic=np.nan))
+    return rows
 
 
 def tested(

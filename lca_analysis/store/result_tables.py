@@ -40,7 +40,7 @@ _COMMON = [
     _maybe("null", "", "The null hypothesis.", _TEXT),
     _maybe("alternative", "", "The alternative.", _TEXT),
     column("n", _WHOLE, "1", "Number of units of replication."),
-    column("replication", _TEXT, "", "The unit of replication: iterations, parameters or runs."),
+    column("replication", _TEXT, "", "The unit of replication: iterations, segments of them, parameters or runs."),
     _REASON,
 ]
 
@@ -118,7 +118,12 @@ RESULTS_SPECTRA = _table(
             "Power of the steps expected without oscillation (AR(1)).",
         ),
         _maybe("coherence", "1", "Squared coherence of steps and gradients, 0 to 1."),
+        _maybe("coherence_low", "1", "Lower end of its 95 % interval."),
+        _maybe("coherence_high", "1", "Upper end of its 95 % interval."),
+        _maybe("coherence_p", "1", "p-value of no coherence, corrected for the search over frequencies."),
         _maybe("phase", "rad", "Phase by which the step follows the negative gradient."),
+        _maybe("phase_low", "rad", "Lower end of its 95 % interval, may be below −π."),
+        _maybe("phase_high", "rad", "Upper end of its 95 % interval, may be above π."),
         column(
             "lca",
             _REAL,

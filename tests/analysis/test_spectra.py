@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from lca_analysis.analysis.spectra import background, group_delay, segment_length, spectra, spectral_lca
+from lca_analysis.analysis.spectra import background, segment_length, spectra, spectral_lca
 from lca_analysis.errors import ArgumentError
 
 
@@ -41,31 +41,6 @@ def test_coarse_grid_puts_frequencies_in_their_place() -> None:
     assert found.frequency[found.lca.argmin()] == pytest.approx(0.3, abs=0.5 / segment_length(500))
 
 
-@pytest.mark.parametrize("delay", [0, 1, 3])
-def test_phase_of_a_delayed_sinusoid(delay: int) -> None:
-    rng = np.random.default_rng(0)
-    time = np.arange(1024)[:, None]
-    phases = rng.uniform(0, 2 * np.pi, 20)
-    gradient = -np.cos(2 * np.pi * time / 16 + phases)
-    step = np.cos(2 * np.pi * (time - delay) / 16 + phases)
-    found = spectra(step, gradient)
-    place = np.abs(found.frequency - 1 / 16).argmin()
-    assert found.phase[place] == pytest.approx(2 * np.pi * delay / 16, abs=1e-3)
-    assert found.coherence[place] == pytest.approx(1, abs=1e-3)
-
-
-def test_group_delay_of_a_delayed_copy() -> None:
-    gradient = np.random.default_rng(1).standard_normal((2000, 20))
-    found = spectra(-np.roll(gradient, 4, axis=0), gradient)
-    assert group_delay(found.frequency, found.coherence, found.phase) == pytest.approx(4, abs=0.1)
-
-
-def test_independent_series_have_no_coherence() -> None:
-    rng = np.random.default_rng(2)
-    found = spectra(rng.standard_normal((4000, 100)), rng.standard_normal((4000, 100)))
-    assert found.coherence.max() < 0.02
-
-
 def test_power_of_white_noise_and_of_ar1() -> None:
     rng = np.random.default_rng(3)
     noise = 0.1 * rng.standard_normal((4200, 60))
@@ -78,10 +53,8 @@ def test_power_of_white_noise_and_of_ar1() -> None:
     np.testing.assert_allclose(background(smooth, found.frequency).mean(1), truth, rtol=0.1)
 
 
-def test_unmoved_parameters_have_no_coherence_and_no_warning() -> None:
+def test_unmoved_parameters_have_no_spectral_lca_and_no_warning() -> None:
     found = spectra(np.zeros((100, 3)), np.ones((100, 3)))
-    assert np.isnan(found.coherence).all()
     np.testing.assert_array_equal(found.lca, 0)
-    assert np.isnan(group_delay(found.frequency, found.coherence, found.phase))
     with pytest.raises(ArgumentError, match="both be"):
         spectra(np.zeros((10, 2)), np.zeros((10, 3)))

@@ -45,7 +45,8 @@ CONTRACT = {
     "results_distribution": "layer s?, distribution s, parameters s, log_likelihood d?, aic d?, delta_aic d?, n l, "
     "reason s?",
     "results_spectra": "layer s, frequency d, period d?, power_step d~, power_gradient d~, background_step d?, "
-    "coherence d?, phase d?, lca d~, lca_sampled_fraction d?",
+    "coherence d?, coherence_low d?, coherence_high d?, coherence_p d?, "
+    "phase d?, phase_low d?, phase_high d?, lca d~, lca_sampled_fraction d?",
     "results_lag_curve": "layer s, lag l, cross_correlation d~",
     "results_peaks": "layer s, class i, rank l, iteration l, lca d",
     "results_cumulative": "iteration l, layer s, lca d~",
