@@ -186,6 +186,8 @@ def judge(measure: Measure, case: Case, repeats: int, seed: int = 0) -> Result:
         found, refused = float(np.nanmean(values)), float(np.isnan(values).mean())
     error = float(np.sqrt(max(found * (1 - found), 1 / count) / count))
     low, high = measure.bounds
+    if measure.bounds != FOUND:
+        low *= 1 - refused  # what is refused rejects nothing
     passed = low - 2 * error <= found <= high + 2 * error
     return Result(
         measure.name, case.length, case.coefficient, case.innovation, found, error, refused, low, high, count, passed

@@ -16,7 +16,7 @@ MAX_LAG = 50
 MIN_LENGTH = 40
 """Fewest recorded steps that a lag is measured on."""
 
-DELAYS_IN_RUN = 15
+DELAYS_IN_RUN = 50
 """A mean delay has an interval where it fits so often into the run."""
 
 LAG_METHOD = "cross-correlation of −path gradient and step; block bootstrap over iterations, percentile interval"

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 from statsmodels.stats.multitest import multipletests
 
 from lca_analysis.analysis.inference import hac_mean
@@ -44,6 +45,17 @@ def test_spans_keep_the_family_wise_error() -> None:
     found = [span_rows(_series(rng.standard_normal((500, 2))), AnalysisOptions()) for _ in range(150)]
     wrong = [any(row.quantity == "hurting_span" for row in rows) for rows in found]
     assert np.mean(wrong) <= 0.07 + 3 * np.sqrt(0.05 * 0.95 / 150)
+
+
+def test_spans_that_count_as_few_independent_iterations_are_refused() -> None:
+    walk = lfilter([1.0], [1.0, -0.9], np.random.default_rng(1).standard_normal((500, 1)), axis=0)
+    rows = span_rows(_series(np.hstack([walk, walk[:, :1] + 50.0])), AnalysisOptions())
+    assert {row.quantity for row in rows} == {"span_lca"}
+    assert any("divide into fewer spans" in str(row.reason) for row in rows)
+    for row in rows:
+        assert " independent " in str(row.reason)
+        assert np.isnan([row.p, row.p_adjusted, row.low, row.high]).all()
+        assert np.isfinite(row.estimate)
 
 
 @pytest.mark.parametrize(("length", "spans"), [(10, 0), (99, 0), (100, 2), (320, 6), (5000, 10)])
