@@ -41,7 +41,7 @@ from lca_analysis.problems import Problem, TrainingSettings
 from lca_analysis.trajectory import Run
 
 CHUNKS = (125, 250, 500, 1000, 2000, 4000)
-STEPS = {"mnist_fc": 192, "mnist_lenet": 16, "ResNet-20": 12}
+STEPS = {"mnist_fc": 192, "mnist_lenet": 48, "ResNet-20": 12}
 ENGINE, CLASSES, VIEWS = 1.15, 1.2, 1.1
 _VIEWS = (
     (UpdateTracker, "take"),
