@@ -48,8 +48,10 @@ def span_rows(series: LayerSeries, options: AnalysisOptions) -> list[Row]:
     """
     edges = span_edges(len(series.iterations), options)
     rows: list[Row] = []
+    shares = hac_mean(series.lca).effective_n / len(series.lca) if len(edges) else ()  # of independent iterations
     for start, stop in pairwise(edges):
-        rows += _rows_of(series, "span_lca", start, stop)
+        found = _rows_of(series, "span_lca", start, stop)
+        rows += [_unless_few(row, float(share * (stop - start))) for row, share in zip(found, shares, strict=True)]
     tested = adjusted(rows, HOLM)
     return [*tested, *_joined(series, tested, edges)]
 
@@ -65,12 +67,10 @@ def _rows_of(series: LayerSeries, quantity: str, start: int, stop: int) -> list[
     tests = hac_mean(series.lca[start:stop], alternative="greater")
     subject = f"iterations {series.iterations[start]} to {series.iterations[stop - 1]}"
     base = Row(quantity, _METHOD, 0, subject=subject, null=_NULL, alternative="greater")
-    rows = [
+    return [
         from_test(replace(base, layer=name), tests, place, float(tests.n[place]))
         for place, name in enumerate(series.layers)
     ]
-    counts = hac_mean(series.lca).effective_n * (stop - start) / len(series.lca)
-    return [_unless_few(row, float(count)) for row, count in zip(rows, counts, strict=True)]
 
 
 def _unless_few(row: Row, count: float) -> Row:
