@@ -109,11 +109,11 @@ CONFIGURATIONS = [
     FC.variant("momentum-0.5", momentum=0.5),
     *(FC.variant(f"batch-{size}", seeds=3, batch_size=size) for size in (10, 25, 50, 1000, 4000)),
     *LENET.of_the_last(),
-    LENET.variant("momentum-0", seeds=2, momentum=0.0),
-    LENET.variant("momentum-0.5", seeds=2, momentum=0.5),
+    LENET.variant("momentum-0", momentum=0.0),
+    LENET.variant("momentum-0.5", momentum=0.5),
     *RESNET.of_the_last(),
-    RESNET.variant("momentum-0", seeds=2, momentum=0.0),
-    RESNET.variant("momentum-0.5", seeds=2, momentum=0.5),
+    RESNET.variant("momentum-0", seeds=5, momentum=0.0),
+    RESNET.variant("momentum-0.5", seeds=5, momentum=0.5),
 ]
 
 
