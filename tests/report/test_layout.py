@@ -12,6 +12,8 @@ from lca_analysis.report.catalogue import DRAWINGS
 
 NAMES = [drawing.name for drawing in DRAWINGS]
 TOUCH = 2.0
+TITLE_GAP = 1.5
+"""Space between titles, in sizes of their font: less, and they read as one."""
 PANELS = {
     "loss": ["loss", "|residual| (loss)"], "layers": ["layer, input to output", ""],
     "cumulative": ["cumulative LCA (loss)\nhelping < 0 < hurting"] * 2,
@@ -76,6 +78,19 @@ def test_no_text_lies_on_another(drawn, name):
             continue
         rotated = {first.get_rotation(), second.get_rotation()} - {0.0, 90.0}
         assert rotated or not one.overlaps(other), (first.get_text(), second.get_text())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_titles_side_by_side_stay_apart(drawn, name):
+    figure = drawn[1][name]
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    titles = [ax._left_title for ax in figure.axes if ax._left_title.get_text()]
+    for first, second in combinations(titles, 2):
+        one, other = first.get_window_extent(renderer), second.get_window_extent(renderer)
+        gap = max(one.x0, other.x0) - min(one.x1, other.x1)
+        em = first.get_fontsize() * figure.dpi / 72
+        side_by_side = min(one.y1, other.y1) > max(one.y0, other.y0)
+        assert not side_by_side or gap >= TITLE_GAP * em, (first.get_text(), second.get_text(), gap / em)
 
 
 @pytest.mark.parametrize("name", NAMES)

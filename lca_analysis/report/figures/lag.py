@@ -89,7 +89,7 @@ def plot_lag(frame: pd.DataFrame, ax: Axes | None = None, momentum: float | None
     if momentum is not None and 0 <= momentum < 1:
         delay = momentum / (1 - momentum)
         mark_line(ax, delay, f"m/(1−m) = {delay:.3g}", vertical=True)
-        axis = f"{axis}\ndashed: m/(1−m) = {delay:.3g}"
+        axis = f"{axis}\ndashed: mean delay\nby momentum, m/(1−m) = {delay:.3g}"
     label_rows(ax, list(frame["layer"]))
     ax.grid(axis="x")
     ax.set_xlabel(axis)

@@ -9,7 +9,7 @@ from lca_analysis.report.figures.style import INK, sign_color, styled
 
 PARTS = {
     "lca_gradient": "Fresh gradient",
-    "lca_momentum": "Momentum carried over",
+    "lca_momentum": "Momentum",
     "lca_decay": "Weight decay",
 }
 

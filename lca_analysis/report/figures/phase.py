@@ -97,5 +97,5 @@ def figure_phase(frame: pd.DataFrame) -> Figure:
     plot_coherence(frame, right)
     right.set_ylabel("")
     add_scale(left, "degrees (below 90:\nsteps follow −gradient)", height, ticks=QUARTERS)
-    add_scale(right, "squared coherence", height)
+    add_scale(right, "squared coherence\n(1: they go together)", height)
     return figure

@@ -117,7 +117,7 @@ def plot_power(frame: pd.DataFrame, ax: Axes | None = None, of: str = "step") ->
     relative = np.clip(power / np.where(peak > 0, peak, 1.0), 1 / POWER_SPAN, 1.0)
     faintest = min(float(np.nanmin(relative, initial=1.0)), 0.1)
     draw_periods(ax, frame, relative, LogNorm(faintest, 1.0), SHARE_COLORS)
-    ax.set_title(f"Power, {of}s")
+    ax.set_title(f"Power of {of}s")
     return ax
 
 
@@ -149,7 +149,7 @@ def plot_spectral_lca(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     values = wide_spectrum(frame, "lca")
     largest = np.array([[reach_of(pd.Series(row).dropna())] if np.isfinite(row).any() else [1.0] for row in values])
     draw_periods(ax, frame, np.clip(values / largest, -1, 1), AsinhNorm(LCA_KNEE, -1, 1), LCA_COLORS)
-    ax.set_title("Spectral LCA")
+    ax.set_title("LCA by period")
     return ax
 
 

@@ -67,7 +67,7 @@ def plot_synchronization(frame: pd.DataFrame, ax: Axes | None = None, label: str
     ax.tick_params(axis="x", length=0)
     if len(names) <= NUMBERED_LAYERS:
         _write_numbers(ax, matrix)
-    ax.set_title("Peaks shared by pairs of layers")
+    ax.set_title("Moments of learning shared by pairs")
     add_scale(ax, label, len(names) * row_height(len(names)), whole=True)
     return ax
 
