@@ -9,9 +9,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from lca_analysis.allocation.ranges import RangeJob
+from lca_analysis.disk import write_atomic
 from lca_analysis.errors import CorruptError, MismatchError
 from lca_analysis.store import Store
-from lca_analysis.store.files import write_atomic
 from lca_analysis.trajectory import Run
 
 _SETTINGS = "settings.json"

@@ -13,10 +13,10 @@ from filelock import FileLock, Timeout
 
 from lca_analysis.batches.outcome import ANALYZE, COMPUTE, REPORT, STAGES
 from lca_analysis.batches.settings import RunSettings
+from lca_analysis.disk import write_atomic
 from lca_analysis.errors import MismatchError
 from lca_analysis.report import folder_name
 from lca_analysis.store import TABLES, Store
-from lca_analysis.store.files import write_atomic
 from lca_analysis.store.layout import segment
 from lca_analysis.trajectory import Run
 

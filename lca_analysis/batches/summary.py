@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 
 from lca_analysis.batches.outcome import Outcome
+from lca_analysis.disk import write_atomic
 from lca_analysis.report import folder_name
 from lca_analysis.report.facts import notes, tiles
 from lca_analysis.report.page import render_batch
-from lca_analysis.report.saving import write_atomic
 from lca_analysis.report.sources import EVERY_CLASS, Sources
 from lca_analysis.store import Store
 from lca_analysis.store.files import parquet_bytes
@@ -53,6 +53,7 @@ def write_summary(store: Store, out: Path, outcomes: list[Outcome], compared: bo
     Path
         The page.
     """
+    out.mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pylist([_row(store, outcome) for outcome in outcomes], SCHEMA)
     write_atomic(out / "summary.parquet", parquet_bytes(table))
     write_atomic(out / "summary.csv", table.to_pandas().to_csv(index=False, lineterminator="\n").encode())

@@ -8,10 +8,10 @@ from pathlib import Path
 from lca_analysis.analysis import compare
 from lca_analysis.batches.marks import hash_files
 from lca_analysis.batches.outcome import Outcome
+from lca_analysis.disk import write_atomic
 from lca_analysis.errors import NotFoundError
 from lca_analysis.report.comparing import COMPARISON, FOLDER, PAGE, SEEDS, write_comparison
 from lca_analysis.store import Store
-from lca_analysis.store.files import write_atomic
 
 _MARK = Path("_batch") / "comparison.json"
 _INPUTS = ("runs", "computations", "iterations", "layers", "layers_index")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lca_analysis.disk import write_atomic
 from lca_analysis.errors import NotFoundError
 from lca_analysis.progress import track
 from lca_analysis.report.catalogue import DRAWINGS, Drawing
@@ -17,7 +18,7 @@ from lca_analysis.report.embedding import Picture, embed
 from lca_analysis.report.facts import tiles
 from lca_analysis.report.page import Card, folder_name, make_page, render_index, render_page
 from lca_analysis.report.pdf import PDF_NAME, render_pdf
-from lca_analysis.report.saving import render, table_files, write_atomic
+from lca_analysis.report.saving import render, table_files
 from lca_analysis.report.sources import Sources
 from lca_analysis.store import Store, open_store
 
@@ -130,6 +131,8 @@ def _check(sources: Sources) -> None:
 def _report_run(sources: Sources, out: Path, index: bool, pdf: bool, advance: Callable[[int], object]) -> Path:
     """Write the figures, the numbers behind them, and the page of one run."""
     folder = out / folder_name(sources.run)
+    for part in ("figures", "tables"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
     plates = [_plate(sources, drawing, advance) for drawing in DRAWINGS]
     for plate in plates:
         for suffix, data in plate.files.items():

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from lca_analysis.analysis.groups import read_groups
 from lca_analysis.analysis.replication import T_METHOD
+from lca_analysis.disk import write_atomic
 from lca_analysis.errors import NotFoundError
 from lca_analysis.report.embedding import embed
 from lca_analysis.report.figures.axes import SIGNS, new_figure, rows_height
@@ -19,7 +20,7 @@ from lca_analysis.report.figures.style import INK, styled
 from lca_analysis.report.page import fill
 from lca_analysis.report.quantities import NET_LCA
 from lca_analysis.report.results import Row, to_rows
-from lca_analysis.report.saving import render, table_files, write_atomic
+from lca_analysis.report.saving import render, table_files
 from lca_analysis.report.seeds import net_by_run, runs_table, shown_runs
 from lca_analysis.store import Store
 
@@ -67,6 +68,7 @@ def write_comparison(store: Store, out: Path) -> Path:
     split = _main_split(tables[SEEDS])
     runs = read_groups(store, split)
     tables |= {"runs": runs_table(runs), "net_lca_by_run": net_by_run(runs)}
+    (out / FOLDER).mkdir(parents=True, exist_ok=True)
     for name, frame in tables.items():
         for suffix, data in table_files(frame).items():
             write_atomic(out / FOLDER / f"{name}.{suffix}", data)

@@ -1,8 +1,6 @@
 """Figures as files: the same figure gives the same bytes."""
 
-import os
 from io import BytesIO
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -78,14 +76,3 @@ def table_files(frame: pd.DataFrame) -> dict[str, bytes]:
     """
     text = frame.to_csv(index=False, lineterminator="\n", float_format=f"%.{CSV_DIGITS}g")
     return {"csv": text.encode(), "parquet": parquet_bytes(pa.Table.from_pandas(frame, preserve_index=False))}
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(data)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

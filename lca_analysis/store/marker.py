@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lca_analysis.disk import write_atomic
 from lca_analysis.errors import CorruptError, FormatError, NotFoundError
-from lca_analysis.store.files import write_atomic
 
 FORMAT_VERSION = 1
 """Version of the store's layout that this package writes, and the newest that it reads."""

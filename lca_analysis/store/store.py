@@ -10,10 +10,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from lca_analysis.disk import make_folders, write_atomic
 from lca_analysis.errors import ArgumentError
 from lca_analysis.store.catalog import Names, check_known, choose, names_of, partitions, tables_of
 from lca_analysis.store.conform import Data, conform
-from lca_analysis.store.files import growing_parquet, make_folders, parquet_bytes, write_atomic
+from lca_analysis.store.files import growing_parquet, parquet_bytes
 from lca_analysis.store.folders import parquet_files, subfolders
 from lca_analysis.store.layout import part_file, partition_folder, segment
 from lca_analysis.store.marker import check_marker, create_marker, has_marker

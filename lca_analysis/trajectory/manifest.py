@@ -1,7 +1,6 @@
 """run.json: what a run is made of, in a form that any program can read."""
 
 import math
-import os
 import re
 import zlib
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from lca_analysis.disk import write_atomic
 from lca_analysis.errors import CorruptError, FormatError
 from lca_analysis.trajectory.words import word_format
 
@@ -301,21 +301,4 @@ def _check_tensor(tensor: TensorInfo, where: str) -> None:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write run.json so that it is there whole or not at all."""
-    temporary = folder / f".{MANIFEST_NAME}.tmp"
-    with temporary.open("wb") as file:
-        file.write(encode_manifest(manifest))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / MANIFEST_NAME)
-    sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make new names in a folder durable, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_atomic(folder / MANIFEST_NAME, encode_manifest(manifest))

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
+from lca_analysis.disk import sync_folder
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.frames import read_frame
-from lca_analysis.trajectory.manifest import Manifest, sync_folder, write_manifest
+from lca_analysis.trajectory.manifest import Manifest, write_manifest
 from lca_analysis.trajectory.run import Run, open_run
 from lca_analysis.trajectory.segments import SEGMENT_FOLDER, Segment
 

@@ -13,6 +13,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from lca_analysis.disk import sync_folder
 from lca_analysis.errors import ArgumentError, CorruptError, FormatError, MismatchError
 from lca_analysis.trajectory.blocks import Block, lay_out
 from lca_analysis.trajectory.encoding import BlockEncoder
@@ -24,7 +25,6 @@ from lca_analysis.trajectory.manifest import (
     check_manifest,
     decode_manifest,
     encode_manifest,
-    sync_folder,
     write_manifest,
 )
 from lca_analysis.trajectory.presets import PRESETS, BlockHeader

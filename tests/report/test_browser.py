@@ -10,11 +10,11 @@ from report.browser import FLAGS, Seen, chromium
 from small_stores import write_run
 
 from lca_analysis.analysis import compare
+from lca_analysis.disk import write_atomic
 from lca_analysis.report.catalogue import DRAWINGS
 from lca_analysis.report.comparing import write_comparison
 from lca_analysis.report.facts import Fact
 from lca_analysis.report.page import render_batch, render_index
-from lca_analysis.report.saving import write_atomic
 
 NARROW, WIDE = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 FAILED = {"run": "broken", "path": "runs/broken", "stage": "compute", "reason": "the loss is not finite"}
@@ -57,6 +57,7 @@ def others(tmp_path_factory):
     write_atomic(folder / "list.html", render_index([("one", [Fact("train loss", "2 → 1")])], compared=True))
     done = {"run": "one", "link": "one/index.html", "notes": ["A note."], "texts": {"train loss": "2 → 1"}}
     write_atomic(folder / "batch.html", render_batch([done], [FAILED], compared=True))
+    (folder / "one").mkdir()
     for name in ("one/index.html", "index.html", "summary.csv", "summary.parquet"):
         write_atomic(folder / name, b"")
     return folder

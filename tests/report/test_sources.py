@@ -17,7 +17,7 @@ from lca_analysis.report.catalogue import DRAWINGS
 from lca_analysis.report.embedding import embed
 from lca_analysis.report.figures.axes import draw_heat, new_axes, new_figure
 from lca_analysis.report.figures.style import LCA_COLORS
-from lca_analysis.report.saving import render, write_atomic
+from lca_analysis.report.saving import render
 from lca_analysis.report.sources import Sources
 
 
@@ -157,17 +157,3 @@ def test_large_figures_are_embedded_as_pixels():
     figure = new_figure(3.0)
     figure.subplots().scatter(*np.random.default_rng(0).random((2, 12_000)))
     assert embed({"a": figure}, {"a": render(figure)})["a"].source.startswith("data:image/png;base64,")
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    file = tmp_path / "folder" / "page.html"
-    write_atomic(file, b"old")
-
-    def fail(*arguments):
-        raise OSError("disk full")
-
-    monkeypatch.setattr("lca_analysis.report.saving.os.replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        write_atomic(file, b"new")
-    assert file.read_bytes() == b"old"
-    assert [path.name for path in file.parent.iterdir()] == ["page.html"]
