@@ -16,8 +16,8 @@ from lca_analysis.allocation.parameter_sums import BYTES, ParameterSums
 from lca_analysis.allocation.scratch import Bytes, Scratch
 from lca_analysis.allocation.step import StepStretch
 from lca_analysis.allocation.stretches import Stretch
+from lca_analysis.disk import appearing
 from lca_analysis.errors import CorruptError
-from lca_analysis.store.files import appearing
 
 PIECE = 2**17  # rows of the `parameters` table that are written at once, about
 
