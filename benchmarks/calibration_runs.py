@@ -55,8 +55,8 @@ def span_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
 
 
 def evenness_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
-    """p-values of a trend in the size of three layers' loss change."""
-    return np.array([evenness_p(case.draw(rng, 3))[0] for _ in range(repeats)])
+    """p-values of a line, and of a parabola, in the size of three layers' loss change: [repeats, 2]."""
+    return np.array([evenness_p(case.draw(rng, 3)) for _ in range(repeats)])
 
 
 def lead_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:

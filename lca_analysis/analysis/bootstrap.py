@@ -12,9 +12,9 @@ from lca_analysis.analysis.inference import (
     MIN_EFFECTIVE,
     MIN_ITERATIONS,
     NO_VALUES,
+    few_iterations,
     prewhiten,
     too_dependent,
-    too_short,
 )
 from lca_analysis.errors import ArgumentError
 
@@ -130,7 +130,7 @@ def _unusable(values: NDArray[np.float64]) -> str | None:
     if len(values) == 0:
         return NO_VALUES
     if len(values) < MIN_ITERATIONS:
-        return too_short(len(values))
+        return few_iterations(len(values))
     return CONSTANT if np.ptp(values) <= 1e-12 * np.abs(values).max() else None
 
 

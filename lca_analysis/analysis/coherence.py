@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from lca_analysis.analysis.bootstrap import Interval
-from lca_analysis.analysis.segments import Segments, pooled, too_short
+from lca_analysis.analysis.segments import Segments, few_segments, pooled
 
 Reals = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
@@ -85,7 +85,7 @@ def coherence_test(segments: Segments, rng: np.random.Generator, confidence: flo
     """
     coherence, phase = pooled(segments)
     statistic, p = _random_phases(segments, rng)
-    reason = too_short(segments, MIN_SEGMENT) or (None if np.isfinite(p).any() else _NO_POWER)
+    reason = few_segments(segments, MIN_SEGMENT) or (None if np.isfinite(p).any() else _NO_POWER)
     if reason is not None:
         low, high, below, above, statistic, p = np.full((6, len(coherence)), np.nan)
         return CoherenceTest(coherence, low, high, phase, below, above, statistic, p, reason)

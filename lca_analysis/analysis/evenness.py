@@ -9,6 +9,8 @@ from lca_analysis.analysis.inference import hac_mean
 LEVEL = 0.01
 """Level of each of the two tests of evenness."""
 
+_BLOCKS = 100
+
 
 def evenness_p(series: ArrayLike) -> NDArray[np.float64]:
     """Test whether the size of the layers' loss change has a trend, or a rise and fall, over the run.
@@ -26,12 +28,24 @@ def evenness_p(series: ArrayLike) -> NDArray[np.float64]:
     -------
     ndarray[2] float64
         p-values of line and parabola; NaN where there is no test.
+
+    Notes
+    -----
+    Ranks are averaged over about `_BLOCKS` blocks of iterations, where there are more iterations. The size of an AR(1)
+    is no AR(1): tested by iteration, it keeps a dependence that prewhitening leaves, and even series of φ = 0.9 were
+    called uneven at p ≤ 0.05 in up to 10 %.
     """
     size = np.abs(np.asarray(series, np.float64))
-    level = stats.rankdata(size, axis=0).mean(1)
-    place = np.linspace(-1, 1, len(size))
+    level = _blocks(stats.rankdata(size, axis=0).mean(1))
+    place = np.linspace(-1, 1, len(level))
     bow = place**2 - (place**2).mean()
     return hac_mean(np.column_stack([place, bow]) * (level - level.mean())[:, None]).p
+
+
+def _blocks(level: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Average over blocks of equal length; what does not fill one is left out at the start."""
+    size = max(len(level) // _BLOCKS, 1)
+    return level[len(level) % size :].reshape(-1, size).mean(1)
 
 
 def why_uneven(series: ArrayLike) -> str | None:

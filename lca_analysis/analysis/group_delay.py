@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from lca_analysis.analysis.bootstrap import Interval
-from lca_analysis.analysis.segments import Segments, pooled, too_short
+from lca_analysis.analysis.segments import Segments, few_segments, pooled
 
 Reals = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ def group_delay(segments: Segments, confidence: float = 0.95) -> Interval:
     estimate = _slope(segments.frequency, *pooled(segments))
     if not np.isfinite(estimate):
         return Interval(np.nan, np.nan, np.nan, count, "steps and gradients do not vary at three frequencies")
-    if reason := too_short(segments, MIN_SEGMENT_OF_DELAY):
+    if reason := few_segments(segments, MIN_SEGMENT_OF_DELAY):
         return Interval(estimate, np.nan, np.nan, count, reason)
     without = np.array([_slope(segments.frequency, *pooled(_leave_out(segments, one))) for one in range(count)])
     error = np.sqrt((count - 1) / count * ((without - without.mean()) ** 2).sum())

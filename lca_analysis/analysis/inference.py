@@ -167,7 +167,7 @@ def _fill(found: _Moments, columns: NDArray[np.int64], values: Reals) -> None:
         return
     found.mean[columns] = values.mean(0)
     if length < MIN_ITERATIONS:
-        _refuse(found, columns, too_short(length))
+        _refuse(found, columns, few_iterations(length))
         return
     scale = np.abs(values).max(0)
     varies = np.ptp(values, axis=0) > 1e-12 * scale
@@ -182,7 +182,7 @@ def _fill(found: _Moments, columns: NDArray[np.int64], values: Reals) -> None:
         found.reason[column] = too_dependent(length, size)
 
 
-def too_short(length: int) -> str:
+def few_iterations(length: int) -> str:
     """Say that there are too few iterations."""
     return f"at least {MIN_ITERATIONS} iterations are needed; there are {length}"
 

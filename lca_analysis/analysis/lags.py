@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from lca_analysis.analysis.bootstrap import BootstrapMean, resample
 from lca_analysis.errors import ArgumentError
@@ -19,7 +20,7 @@ MIN_LENGTH = 40
 DELAYS_IN_RUN = 50
 """A mean delay has an interval where it fits so often into the run."""
 
-LAG_METHOD = "cross-correlation of −path gradient and step; block bootstrap over iterations, percentile interval"
+LAG_METHOD = "cross-correlation of −path gradient and step, top of a parabola; block bootstrap over iterations"
 
 _REPEATS = 1999
 _WEAK = "the sum of the cross-correlation over lags is not clearly positive"
@@ -100,14 +101,13 @@ def resample_counts(length: int, rng: np.random.Generator, repeats: int = _REPEA
         Counts; blocks are 4 T^(1/3) iterations long on average, so that at least ten fit into a run. An iteration
         carries its lagged products along. Use the same counts for layers that are compared.
     """
-    block = min(max(4 * length ** (1 / 3), 1.0), length / 10)
-    drawn = resample(length, block, repeats, rng)
+    drawn = resample(length, _block_length(length), repeats, rng)
     cells = drawn + length * np.arange(repeats)[:, None]
     return np.bincount(cells.ravel(), minlength=repeats * length).reshape(repeats, length).astype(np.float64)
 
 
 def lag_of_maximum(curve: LagCurve, resampled: Reals, confidence: float = 0.95) -> BootstrapMean:
-    """Find the lag at which steps follow the negative gradient most closely.
+    """Find the lag at which steps follow the negative gradient most closely, to fractions of a recorded step.
 
     Parameters
     ----------
@@ -122,9 +122,14 @@ def lag_of_maximum(curve: LagCurve, resampled: Reals, confidence: float = 0.95) 
     -------
     BootstrapMean
         The lag, in recorded steps. Where the maximum is weak, the interval is wide.
+
+    Notes
+    -----
+    The top of the parabola through the largest correlation and its two neighbours. It moves with the curve, where the
+    place of the largest value does not: whole lags have intervals of no width, and tests of them reject nothing. A pure
+    delay by whole steps has a symmetric curve, and is met; a skew one moves the top by less than half a step.
     """
-    drawn = curve.lag[resampled.argmax(1)].astype(np.float64)
-    return _interval(float(curve.lag[curve.correlation.argmax()]), drawn, len(curve.products), confidence)
+    return _interval(float(_top(curve.correlation[None])[0]), _top(resampled), curve, confidence)
 
 
 def lag_difference(
@@ -150,9 +155,19 @@ def lag_difference(
     BootstrapMean
         Difference of the lags of the maxima, in recorded steps, with blocks of iterations as units.
     """
-    drawn = (curve.lag[resampled.argmax(1)] - curve.lag[resampled_rest.argmax(1)]).astype(np.float64)
-    estimate = float(curve.lag[curve.correlation.argmax()] - curve.lag[rest.argmax()])
-    return _interval(estimate, drawn, len(curve.products), confidence)
+    estimate = float(_top(curve.correlation[None])[0] - _top(rest[None])[0])
+    return _interval(estimate, _top(resampled) - _top(resampled_rest), curve, confidence)
+
+
+def _top(correlations: Reals) -> Reals:
+    """Find the lag of each curve's maximum by a parabola through its three highest points; at an end, the end."""
+    rows, middle = np.arange(len(correlations)), correlations.shape[1] // 2
+    place = correlations.argmax(1)
+    inner = np.clip(place, 1, correlations.shape[1] - 2)
+    before, top, after = (correlations[rows, inner + step] for step in (-1, 0, 1))
+    bend = 2 * top - before - after
+    offset = np.divide((after - before) / 2, bend, out=np.zeros(len(rows)), where=(bend > 0) & (place == inner))
+    return place - middle + offset
 
 
 def mean_delay(curve: LagCurve, resampled: Reals, confidence: float = 0.95, null: float = 0.0) -> BootstrapMean:
@@ -189,7 +204,7 @@ def mean_delay(curve: LagCurve, resampled: Reals, confidence: float = 0.95, null
         reason = f"{len(curve.products)} steps are fewer than {DELAYS_IN_RUN} such delays: the estimate is biased there"
         return BootstrapMean(estimate, np.nan, np.nan, len(curve.products), reason)
     first, total = _moments(resampled, curve)
-    return _interval(estimate, first[total > 0] / total[total > 0], len(curve.products), confidence, null)
+    return _interval(estimate, first[total > 0] / total[total > 0], curve, confidence, null)
 
 
 def delay_difference(
@@ -209,7 +224,7 @@ def delay_difference(
     (first, total), (first_rest, total_rest) = _moments(resampled, curve), _moments(resampled_rest, curve)
     positive = (total > 0) & (total_rest > 0)
     drawn = first[positive] / total[positive] - first_rest[positive] / total_rest[positive]
-    return _interval(own.estimate - other, drawn, own.n, confidence)
+    return _interval(own.estimate - other, drawn, curve, confidence)
 
 
 def _moments(correlations: Reals, curve: LagCurve) -> tuple[Reals, Reals]:
@@ -227,12 +242,25 @@ def _centre(correlation: Reals, resampled: Reals, curve: LagCurve, confidence: f
     return float(first / total)
 
 
-def _interval(estimate: float, drawn: Reals, n: int, confidence: float, null: float = 0.0) -> BootstrapMean:
-    """Put an estimate beside the quantiles of its resamples, and the share of them on either side of the null."""
-    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+def _interval(estimate: float, drawn: Reals, curve: LagCurve, confidence: float, null: float = 0.0) -> BootstrapMean:
+    """Put an estimate beside the quantiles of its resamples, and the share of them on either side of the null.
+
+    Resamples are moved away from the estimate by as much as Student's t with the blocks of a run as its sample is wider
+    than the normal: with few blocks, intervals of the resamples themselves miss too often.
+    """
+    length, tail = len(curve.products), (1 + confidence) / 2
+    blocks = length / _block_length(length)
+    wider = stats.t.ppf(tail, blocks - 1) / stats.norm.ppf(tail) * np.sqrt(blocks / (blocks - 1))
+    drawn = estimate + wider * (drawn - estimate)
+    low, high = np.quantile(drawn, [1 - tail, tail])
     above, below = (int((drawn <= null).sum()) + 1, int((drawn >= null).sum()) + 1)
     sides = (above / (len(drawn) + 1), below / (len(drawn) + 1))
-    return BootstrapMean(estimate, float(low), float(high), n, None, *sides)
+    return BootstrapMean(estimate, float(low), float(high), length, None, *sides)
+
+
+def _block_length(length: int) -> float:
+    """Choose the mean length of the blocks, of which at least ten fit into the run."""
+    return min(max(4 * length ** (1 / 3), 1.0), length / 10)
 
 
 def _standard(values: NDArray[np.floating]) -> NDArray[np.floating]:

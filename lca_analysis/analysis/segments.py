@@ -79,7 +79,7 @@ def _transforms(values: Reals, size: int) -> Complexes:
     return np.fft.rfft(centred * signal.get_window("hann", size), axis=2).swapaxes(1, 2)
 
 
-def too_short(segments: Segments, shortest: int) -> str | None:
+def few_segments(segments: Segments, shortest: int) -> str | None:
     """Say why segments are too few, or shorter than `shortest` steps."""
     count, size = len(segments.cross), 2 * (len(segments.frequency) - 1)
     if count >= MIN_SEGMENTS and size >= shortest:

@@ -12,7 +12,6 @@ from lca_analysis.analysis.replication import (
     SIGN_METHOD,
     T_METHOD,
     ranks_over_runs,
-    sign_level,
     sign_over_runs,
     t_over_runs,
 )
@@ -115,8 +114,7 @@ def _tested(base: ComparisonRow, quantity: str, names: Sequence[str | None], fir
         return replace(row, group_mean=float(means[0][place]), baseline_mean=float(means[1][place]), reason=reason)  # type: ignore[call-arg]
 
     rows: list[Row] = []
-    sign = f"{SIGN_METHOD}, true level {sign_level(len(difference), _TWO_SIDED):.3f}"
-    for method, test in ((T_METHOD, t_over_runs), (RANK_METHOD, ranks_over_runs), (sign, sign_over_runs)):
+    for method, test in ((T_METHOD, t_over_runs), (RANK_METHOD, ranks_over_runs), (SIGN_METHOD, sign_over_runs)):
         own = replace(base, quantity=quantity, method=method)
         rows += by_layer(own, names, test(difference, 0.0, _TWO_SIDED), with_means)
     plain = replace(base, null=None, alternative=None)

@@ -56,8 +56,9 @@ def lag_rows(curves: dict[str, LagCurve | None], panel: Panel, momentum: float |
     of iterations of this one run, since the parameters of a layer depend on each other. Holm over layers, for each
     quantity. Not valid below `MIN_LENGTH` steps (refused), for mean delays of which less than `DELAYS_IN_RUN` fit
     into the run (no interval and no test), nor where lags change over the run. ``lag`` is the lag of
-    the largest cross-correlation, a whole number of recorded steps: where it is clear-cut, its tests are conservative
-    (they rejected none of 300 true nulls). Tests over runs, which hold their level, are in ``results_seeds``.
+    the largest cross-correlation, to fractions of a step; where the curve has a broad top, as for gradients of an
+    autocorrelation of 0.9, its test is conservative (it rejects a true null in 1 %). Tests over runs are in
+    ``results_seeds``.
     ``mean_delay`` is the curve's centre, which is m / (1 − m) where Δ is −ḡ passed through momentum m alone.
 
     Parameters

@@ -82,11 +82,11 @@ def layer_oscillation(layer: str, step: Reals, gradient: Reals, spacing: int, se
     segments = segment_spectra(step, gradient, segment_length(len(step))) if enough else None
     coherent = None if segments is None else coherence_test(segments, generator(seed, "coherence", layer))
     rows += _spectral_rows(layer, found_spectra, spacing, len(step))
-    rows += coherence_rows(layer, segments, coherent, spacing, too_short(len(step)) if not enough else None)
+    rows += coherence_rows(layer, segments, coherent, spacing, few_steps(len(step)) if not enough else None)
     return LayerOscillation(layer, rows, found_spectra, coherent, periods)
 
 
-def too_short(length: int) -> str:
+def few_steps(length: int) -> str:
     """Say that there are too few steps for a spectrum."""
     return f"at least {MIN_LENGTH} evenly spaced finite steps are needed; there are {length}"
 
@@ -98,7 +98,7 @@ def _spectral_rows(layer: str, found: Spectra | None, spacing: int, n: int) -> l
     )
     fast = replace(parseval, quantity=f"sampled_lca_periods_below_{SHORT_PERIOD * spacing}")
     if found is None:
-        return [replace(row, reason=too_short(n)) for row in (parseval, fast)]
+        return [replace(row, reason=few_steps(n)) for row in (parseval, fast)]
     return [
         replace(parseval, estimate=float(found.lca.sum())),
         replace(fast, estimate=float(found.lca[found.frequency > 1 / SHORT_PERIOD].sum())),

@@ -102,12 +102,11 @@ def tested(
 ) -> list[Row]:
     """Test a quantity of network and layers in every way, with effect sizes."""
     values = np.column_stack([group.values(quantity, name) for name in names])
-    sign = f"{SIGN_METHOD}, true level {{:.3f}}"
     rows: list[Row] = []
     for alternative in alternatives:
         for method, test, words in (
             (T_METHOD, t_over_runs, f"mean over runs = {null:g}"),
-            (sign.format(sign_level(len(values), alternative)), sign_over_runs, f"median over runs = {null:g}"),
+            (SIGN_METHOD, sign_over_runs, f"median over runs = {null:g}"),
         ):
             found = test(values, null, alternative)
             own = replace(base, quantity=quantity, method=method, null=words, alternative=alternative)
@@ -118,8 +117,14 @@ def tested(
 def by_layer(
     base: Row, names: Sequence[str | None], found: MeanTest, also: Callable[[Row, int], Row] | None = None
 ) -> list[Row]:
-    """Make a row for network and layers, corrected over layers."""
+    """Make a row for network and layers, corrected over layers; sign tests name the level that they truly have."""
     rows = [from_test(replace(base, layer=name), found, place) for place, name in enumerate(names)]
+    if base.method == SIGN_METHOD and base.alternative is not None:
+        levels = [sign_level(int(count), base.alternative) for count in found.effective_n]
+        rows = [
+            replace(row, method=f"{SIGN_METHOD}, true level {level:.3f}")
+            for row, level in zip(rows, levels, strict=True)
+        ]
     rows = rows if also is None else [also(row, place) for place, row in enumerate(rows)]
     network = [row for row in rows if row.layer is None]
     return [*adjusted(network, HOLM), *adjusted([row for row in rows if row.layer is not None], HOLM)]

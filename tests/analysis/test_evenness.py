@@ -13,6 +13,13 @@ def test_even_series_are_seldom_called_uneven(coefficient: float) -> None:
     assert rate < 2 * LEVEL + 3 * np.sqrt(0.02 / 400) + 0.01
 
 
+def test_the_level_is_kept_in_long_smooth_series() -> None:
+    rng = np.random.default_rng(2)
+    series = lfilter([1], [1, -0.9], rng.standard_normal((700, 1200)), axis=0)[200:].reshape(500, 400, 3)
+    p = np.array([evenness_p(series[:, place]) for place in range(400)])
+    assert ((p <= 0.05).mean(0) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)).all()  # by iteration .09
+
+
 @pytest.mark.parametrize("course", [lambda t: np.exp(-3 * t), lambda t: np.exp(-8 * (t - 0.5) ** 2)])
 def test_decay_and_warm_up_are_seen(course) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(1)

@@ -9,7 +9,9 @@ from statsmodels.stats.descriptivestats import sign_test
 from statsmodels.stats.weightstats import DescrStatsW
 
 from lca_analysis.analysis.effect_sizes import standardized_mean
-from lca_analysis.analysis.replication import ranks_over_runs, sign_level, sign_over_runs, t_over_runs
+from lca_analysis.analysis.replication import SIGN_METHOD, ranks_over_runs, sign_level, sign_over_runs, t_over_runs
+from lca_analysis.analysis.rows import Row
+from lca_analysis.analysis.table_seeds import by_layer
 from lca_analysis.errors import ArgumentError
 
 SIDES = ("two-sided", "greater", "less")
@@ -76,6 +78,15 @@ def test_the_sign_test_says_its_true_level():
     assert sign_level(9) == 10 / 512  # eight or nine; seven would be 46/512
     assert sign_level(8, "two-sided") == 2 / 256
     assert sign_level(4) == 0
+
+
+def test_each_layer_names_the_level_of_the_runs_that_count():
+    values = np.random.default_rng(3).standard_normal((9, 3))
+    values[0, 1], values[:2, 2] = np.nan, 0.0  # eight known values; seven that are not at the null
+    base = Row("net_lca", SIGN_METHOD, 0, alternative="greater")
+    rows = by_layer(base, ["a", "b", "c"], sign_over_runs(values, alternative="greater"))
+    told = [row.method.rpartition(" ")[2] for row in rows]
+    assert told == [f"{sign_level(count):.3f}" for count in (9, 8, 7)] == ["0.020", "0.035", "0.008"]
 
 
 def test_power_and_effect_size():
