@@ -8,6 +8,7 @@ from importlib import import_module
 
 import click
 
+from lca_analysis.cli.interruption import INTERRUPTED, every_interruption_heard
 from lca_analysis.errors import LcaError, explain
 
 VERBS = (
@@ -78,7 +79,8 @@ def _run(arguments: list[str]) -> int:
         for kind in (UserWarning, RuntimeWarning):
             warnings.simplefilter("always", kind)
         warnings.showwarning = _warn
-        return _guarded(arguments)
+        with every_interruption_heard():
+            return _guarded(arguments)
 
 
 def _guarded(arguments: list[str]) -> int:
@@ -90,7 +92,7 @@ def _guarded(arguments: list[str]) -> int:
         return 2
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted: the same command goes on where it stopped", err=True)
-        return 130
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe went away: nothing is left to say
         return 0

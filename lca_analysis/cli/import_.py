@@ -6,11 +6,10 @@ from typing import Any
 
 import click
 
+from lca_analysis.cli.interruption import interrupted
 from lca_analysis.cli.options import arguments_from
 from lca_analysis.cli.output import emit, json_option, progress_from, quiet_option
 from lca_analysis.errors import ArgumentError
-
-INTERRUPTED = 130
 
 
 @click.command("import")
@@ -49,8 +48,7 @@ def import_(
     try:
         imported = _import(source, run, checkpoints, fitting)
     except KeyboardInterrupt:
-        click.echo(f"interrupted: {run} holds every point up to here; import begins anew with --overwrite", err=True)
-        return INTERRUPTED
+        return interrupted(run, "every point", "import begins anew with --overwrite")
     if as_json:
         emit(describe(imported), as_json)
     else:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from lca_analysis.cli.interruption import interrupted
 from lca_analysis.cli.layer_options import interventions_from, layer_options, seeds_from
 from lca_analysis.cli.options import arguments_from
 from lca_analysis.cli.output import emit, json_option, progress_from, quiet_option
@@ -14,8 +15,6 @@ from lca_analysis.cli.output import emit, json_option, progress_from, quiet_opti
 if TYPE_CHECKING:
     from lca_analysis.problems import TrainingSettings
     from lca_analysis.trajectory import Run
-
-INTERRUPTED = 130
 
 
 @click.command()
@@ -86,8 +85,7 @@ def train(
         try:
             recorded = _train(problem, own, place, repeat, (overwrite, progress_from(quiet), group, name, resume))
         except KeyboardInterrupt:
-            click.echo(f"interrupted: {place} holds every iteration up to here; --resume goes on with it", err=True)
-            return INTERRUPTED
+            return interrupted(place, "every iteration", "--resume goes on with it")
         _tell(recorded, place, as_json)
     return 0
 

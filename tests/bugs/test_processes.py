@@ -104,6 +104,8 @@ def full_disk(*_):
 
 def test_interrupted_training_says_what_is_true(tmp_path, capsys, monkeypatch):
     def interrupted(*_, **__):
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "run.json").touch()
         raise KeyboardInterrupt
 
     monkeypatch.setattr("lca_analysis.train", interrupted, raising=False)
