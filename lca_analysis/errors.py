@@ -3,6 +3,9 @@
 Every message says what is wrong, where, and what to do; the command line prints it as one line.
 """
 
+import errno
+import os
+
 
 class LcaError(Exception):
     """Base of every error that the package raises on purpose.
@@ -59,6 +62,18 @@ class ArgumentError(LcaError, ValueError):
 
 
 _BUG_EXIT_CODE, _DISK_EXIT_CODE = 1, 9
+_ADVICE = {
+    errno.EACCES: "get permission to read and write there, or name another place",
+    errno.EPERM: "get permission to read and write there, or name another place",
+    errno.EROFS: "name a place that can be written to",
+    errno.ENOTDIR: "a file stands where a folder is needed; name another place",
+    errno.EEXIST: "something stands in the way; name another place",
+    errno.EISDIR: "a folder stands where a file is needed; move it away",
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ENOSPC: "make room, and run the same command again",
+    errno.EDQUOT: "make room, and run the same command again",
+}
+"""What to do about the errors of the disk that people meet."""
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -80,5 +95,13 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, LcaError):
         return reason, error.exit_code
     if isinstance(error, OSError):
-        return reason, _DISK_EXIT_CODE
+        return _of_disk(error) or reason, _DISK_EXIT_CODE
     return f"unexpected {type(error).__name__}: {reason}", _BUG_EXIT_CODE
+
+
+def _of_disk(error: OSError) -> str | None:
+    """Say where the disk refused, why, and what to do; None where it is not known."""
+    if error.errno not in _ADVICE:
+        return None
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes | os.PathLike) else ""
+    return f"{where}{os.strerror(error.errno)}; {_ADVICE[error.errno]}"

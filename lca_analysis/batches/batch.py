@@ -93,6 +93,7 @@ def batch(
         raise ArgumentError(f"workers must be 0 (one per core) or more, not {workers}")
     targets = [runs] if isinstance(runs, str | os.PathLike) else list(runs)
     plan = make_plan([os.fspath(target) for target in targets], _text(store), _text(out), settings)
+    Path(plan.out).mkdir(parents=True, exist_ok=True)  # where that cannot be, say so before the work
     opened = open_store(plan.store, create=True)
     outcomes = _settle(plan, opened)
     todo = [job for job in plan.jobs if job.path not in outcomes]

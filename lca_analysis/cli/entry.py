@@ -27,7 +27,7 @@ Exit codes:
   6    problem, model, data or settings differ from what was recorded
   7    the numbers do not allow it (loss not finite, no iterations)
   8    an optional package is missing
-  9    the disk is full, read-only, or fails
+  9    a file or folder cannot be read or written (permission, something in the way, disk full)
   10   some runs of a batch failed; its summary names them and says why
   130  interrupted; the same command goes on where it stopped (lca train with --resume; lca import begins anew)
 """

@@ -97,9 +97,9 @@ def animate(
     if frames < 1 or fps < 1:
         raise ArgumentError(f"frames and fps must be at least 1, not {frames} and {fps}")
     writer = _writer(file, fps)
+    file.parent.mkdir(parents=True, exist_ok=True)
     sources = _sources(store if isinstance(store, Store) else open_store(store), run)
     scene = make_scene(sources, layer, frames)
-    file.parent.mkdir(parents=True, exist_ok=True)
     _film(scene, writer, file)
     return file
 
@@ -140,11 +140,13 @@ def _ffmpeg() -> str:
 def _sources(store: Store, run: str | None) -> Sources:
     """Find the run."""
     runs = store.runs()
+    if not runs:
+        raise NotFoundError(f"{store.path} has no runs; compute one with: lca compute")
     if run is None and len(runs) == 1:
         run = runs[0]
     if run not in runs:
-        named = "more than one run" if run is None and runs else f"no run {run or ''}".rstrip()
-        raise NotFoundError(f"{store.path} has {named}; name one of: {', '.join(runs) or 'none'}")
+        named = "more than one run" if run is None else f"no run {run!r}"
+        raise NotFoundError(f"{store.path} has {named}; name one of: {', '.join(runs)}")
     return Sources(store, str(run))
 
 

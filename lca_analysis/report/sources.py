@@ -42,7 +42,9 @@ class Sources:
 
     @property
     def split(self) -> str:
-        """The split that most figures draw: train, or the first."""
+        """The split that most figures draw: train, or the first; raises NotFoundError where nothing was computed."""
+        if not self.splits:
+            raise NotFoundError(f"the run {self.run!r} in {self.store.path} was not computed; run: lca compute")
         return self.splits[0]
 
     @cached_property

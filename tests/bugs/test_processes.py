@@ -95,7 +95,9 @@ def test_a_disk_that_fails_is_no_bug(tmp_path, capsys, monkeypatch):
     with pytest.raises(SystemExit) as ended:
         main(["compute", str(RUN), "--store", str(tmp_path / "store"), "--workers", "1"])
     assert ended.value.code == 9
-    assert capsys.readouterr().err.strip() == "lca: error: [Errno 28] No space left on device"
+    assert capsys.readouterr().err.strip() == (
+        "lca: error: No space left on device; make room, and run the same command again"
+    )
 
 
 def full_disk(*_):
