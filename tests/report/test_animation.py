@@ -75,7 +75,7 @@ def test_what_cannot_be_done_is_said(analyzed, tmp_path, monkeypatch):
         animate(analyzed, tmp_path / "a.png")
     with pytest.raises(ArgumentError, match="at least 1"):
         animate(analyzed, tmp_path / "a.gif", frames=0)
-    with pytest.raises(NotFoundError, match="no run other"):
+    with pytest.raises(NotFoundError, match="no run 'other'"):
         animate(analyzed, tmp_path / "a.gif", run="other")
     with pytest.raises(NotFoundError, match="no layer 'fc9'; it has: fc1, fc2, fc3"):
         animate(analyzed, tmp_path / "a.gif", layer="fc9")
