@@ -8,8 +8,8 @@
 Each row is a test on simulated series of T iterations, AR(1) with coefficient φ and normal or Student-t₃ innovations.
 ``rate`` is the share of p ≤ 0.05 (or of 95 % intervals that miss the truth, or of false discoveries), where a refusal
 counts as no rejection; ``refused`` is the share of those. A row passes when its rate lies in its range, give or take
-two binomial errors. A range from 0 is that of a test that is conservative there, or refuses, as its docstring says;
-the sign test, being discrete, must have the level that its results name, give or take three errors.
+two binomial errors of a rate at its edge. A range from 0 is that of a test that is conservative there, or refuses, as
+its docstring says; the sign test, being discrete, must have the level that its results name, give or take three errors.
 The exit code is 1 when a row fails.
 """
 
@@ -180,6 +180,9 @@ MEASURES = [
         FOUND,
         tuple(case for case in _LONG if case.coefficient == 0),
     ),
+    Measure(
+        "power: learning falls to a twentieth", lambda c, r, n: runs.evenness_rates(c, r, n, 3.0)[:, 0], 0.5, FOUND
+    ),
     Measure("power: lag of 9 within 1", simulate.lag_found, 0.2, FOUND, tuple(_LONG)),
     Measure("power: 20 % shared moments", simulate.planted_peaks, 0.2, FOUND, tuple(_LONG)),
     Measure(
@@ -206,7 +209,8 @@ def judge(measure: Measure, case: Case, repeats: int, seed: int = 0) -> Result:
     low, high = measure.bounds
     if measure.bounds != FOUND:
         low *= 1 - refused  # what is refused rejects nothing
-    passed = low - measure.errors * error <= found <= high + measure.errors * error
+    below, above = (measure.errors * np.sqrt(edge * (1 - edge) / count) for edge in (low, high))
+    passed = bool(low - below <= found <= high + above)
     return Result(
         measure.name, case.length, case.coefficient, case.innovation, found, error, refused, low, high, count, passed
     )

@@ -54,9 +54,13 @@ def span_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
     return np.array(found)
 
 
-def evenness_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
-    """p-values of a line, and of a parabola, in the size of three layers' loss change: [repeats, 2]."""
-    return np.array([evenness_p(case.draw(rng, 3)) for _ in range(repeats)])
+def evenness_rates(case: Case, rng: np.random.Generator, repeats: int, fall: float = 0.0) -> Reals:
+    """p-values of a line, and of a parabola, in the size of three layers' loss change: [repeats, 2].
+
+    `fall` is the logarithm by which the size falls over the run.
+    """
+    course = np.exp(-fall * np.arange(case.length) / case.length)[:, None]
+    return np.array([evenness_p(case.draw(rng, 3) * course) for _ in range(repeats)])
 
 
 def lead_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
