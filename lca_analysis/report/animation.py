@@ -17,7 +17,7 @@ from matplotlib.text import Text
 
 from lca_analysis.errors import ArgumentError, MissingDependencyError, NotFoundError
 from lca_analysis.report.figures.axes import SIGNS, label_iterations, label_rows, row_height
-from lca_analysis.report.figures.names import plain
+from lca_analysis.report.figures.names import plain, short_name
 from lca_analysis.report.figures.style import FAINT, INK, WIDTH, sign_color, styled
 from lca_analysis.report.sources import Sources
 from lca_analysis.store import Store, open_store
@@ -44,7 +44,9 @@ class Scene:
     points : DataFrame
         The loss: iteration, loss.
     title : str
-        What the rows are.
+        The run, and what the rows are.
+    axis : str
+        What one row is.
     """
 
     names: list[str]
@@ -52,6 +54,7 @@ class Scene:
     spans: np.ndarray
     points: pd.DataFrame
     title: str
+    axis: str
 
 
 def animate(
@@ -183,7 +186,8 @@ def make_scene(sources: Sources, layer: str | None, frames: int) -> Scene:
         ends=steps["iteration_next"].to_numpy()[[piece[-1] for piece in pieces]],
         spans=np.array([by_step[piece].sum(axis=0) for piece in pieces]),
         points=pd.concat([first, rest], ignore_index=True),
-        title=f"{sources.run}: layers" if layer is None else f"{sources.run}: neurons or channels of {layer}",
+        title=f"{short_name(sources.run)}: {'layers' if layer is None else f'units of {short_name(layer)}'}",
+        axis="layer, input to output" if layer is None else "unit (neuron or channel)",
     )
 
 
@@ -254,7 +258,7 @@ def _still(scene: Scene, loss: Axes, total: Axes, now: Axes) -> _Moving:
         ax.locator_params(axis="x", nbins=5)
         ax.set_title(title)
         ax.set_xlabel(f"LCA (loss)\n{SIGNS}")
-        label_rows(ax, scene.names, "layer, input to output" if scene.title.endswith("layers") else "unit")
+        label_rows(ax, scene.names, scene.axis)
     now.set_ylabel("")
     now.tick_params(axis="y", labelleft=False)
     cursor = loss.axvline(scene.points["iteration"].min(), color=INK, linewidth=0.8)

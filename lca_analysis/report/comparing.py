@@ -22,6 +22,7 @@ from lca_analysis.report.quantities import NET_LCA
 from lca_analysis.report.results import Row, to_rows
 from lca_analysis.report.saving import render, table_files
 from lca_analysis.report.seeds import net_by_run, runs_table, shown_runs
+from lca_analysis.report.sources import by_depth
 from lca_analysis.store import Store
 
 PAGE = "comparison.html"
@@ -29,6 +30,7 @@ FOLDER = "comparison"
 SEEDS, COMPARISON = "results_seeds", "results_comparison"
 NAME = "net_lca_by_configuration"
 ONE_COLUMN, MOST_PANELS = 3, 24
+SHORT_NAME = 12
 LONGEST_TITLE = 32
 DOTS_BENEATH = 0.24
 
@@ -64,9 +66,11 @@ def write_comparison(store: Store, out: Path) -> Path:
     if not store.files(SEEDS):
         raise NotFoundError(f"{store.path} has no table {SEEDS}; run: lca compare {store.path}")
     tables = {name: store.table(name) for name in (SEEDS, COMPARISON) if store.files(name)}
-    net = net_by_configuration(tables[SEEDS])
     split = _main_split(tables[SEEDS])
     runs = read_groups(store, split)
+    layers = list(dict.fromkeys(layer for group in runs for layer in group.layers))
+    tables = {name: by_depth(frame, layers) for name, frame in tables.items()}
+    net = net_by_configuration(tables[SEEDS])
     tables |= {"runs": runs_table(runs), "net_lca_by_run": net_by_run(runs)}
     (out / FOLDER).mkdir(parents=True, exist_ok=True)
     for name, frame in tables.items():
@@ -142,7 +146,8 @@ def figure_configurations(frame: pd.DataFrame, runs: pd.DataFrame) -> Figure:
         Panels that share the axis of LCA, under each other or in two columns.
     """
     parts = [rows for _, rows in frame.groupby("group", sort=False)]
-    columns = 1 if len(parts) <= ONE_COLUMN else 2
+    few = len(parts) <= ONE_COLUMN or max(map(len, short_names(list(frame["layer"].unique())))) > SHORT_NAME
+    columns = 1 if few else 2
     lines = [parts[start : start + columns] for start in range(0, len(parts), columns)]
     heights = [max(rows_height(len(part)) for part in line) for line in lines]
     figure = new_figure(sum(heights) + 0.2)
@@ -158,7 +163,7 @@ def figure_configurations(frame: pd.DataFrame, runs: pd.DataFrame) -> Figure:
     for ax in panels[len(parts) :]:
         ax.set_visible(False)
     for ax in panels[max(0, len(parts) - columns) : len(parts)]:
-        ax.set_xlabel(f"net LCA (loss), {SIGNS}\nbar: mean over seeds, line: its interval\ndots: single runs")
+        ax.set_xlabel(f"net LCA (loss)\n{SIGNS}\nbar: mean over seeds\nline: its interval, dots: runs")
         ax.tick_params(labelbottom=True)
     return figure
 

@@ -53,7 +53,7 @@ def _add(pages: PdfPages, figure: Figure) -> None:
 
 def _lines(page: "Page") -> list[tuple[str, str]]:
     """Give the lines of the text with their kind: "head", "soft" or "text"."""
-    lines = [("head", page.run), *_wrap(page.subtitle, "soft")]
+    lines = [*_wrap(page.run, "head"), *_wrap(page.subtitle, "soft")]
     lines += [("text", f"{tile.label}: {tile.text}") for tile in page.tiles]
     for note in page.notes:
         lines += [("text", ""), *_wrap(f"Note: {note}", "soft")]

@@ -64,18 +64,19 @@ class Sources:
     def every_class(self, name: str, split: str | None = None) -> pd.DataFrame:
         """Read a table of the run for one split, with the rows of single classes, layers by depth."""
         frame = self.store.table(name, run=self.run, split=split or self.split)
-        return self.by_depth(frame).reset_index(drop=True) if "layer" in frame else frame
-
-    def by_depth(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Order rows by the depth of their layer, the network's own first, keeping the order within a layer."""
-        depth = {layer: place for place, layer in enumerate(self.layers)}
-        place = frame["layer"].map(lambda layer: -1 if pd.isna(layer) else depth.get(layer, len(depth)))
-        return frame.assign(_depth=place).sort_values("_depth", kind="stable").drop(columns="_depth")
+        return by_depth(frame, self.layers).reset_index(drop=True) if "layer" in frame else frame
 
     def result(self, name: str, quantity: str) -> pd.DataFrame:
         """Read the rows of one quantity of a table of results."""
         frame = self.table(name)
         return frame[frame["quantity"] == quantity]
+
+
+def by_depth(frame: pd.DataFrame, layers: list[str]) -> pd.DataFrame:
+    """Order rows as their layers are, the network's own first, keeping the order within a layer."""
+    depth = {layer: place for place, layer in enumerate(layers)}
+    place = frame["layer"].map(lambda layer: -1 if pd.isna(layer) else depth.get(layer, len(depth)))
+    return frame.assign(_depth=place).sort_values("_depth", kind="stable").drop(columns="_depth")
 
 
 def loss_points(sources: Sources) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
+from synthetic_store import synthetic_store
 
 from lca_analysis.cli.entry import main
 from lca_analysis.errors import ArgumentError, MissingDependencyError, NotFoundError
@@ -50,6 +51,18 @@ def test_a_frame_shows_its_iteration_and_colours_by_sign(sources):
     colors = [to_hex(bar.get_facecolor()).upper() for bar in moving.total]
     assert colors == [HELPING if value < 0 else HURTING for value in scene.spans.sum(axis=0)]
     assert len(figure.axes) == 3
+
+
+def test_long_names_stay_in_the_picture_and_rows_are_called_what_they_are(tmp_path):
+    store = synthetic_store(tmp_path / "store", run="long" * 50, iterations=20, splits=("train",))
+    for layer, axis in ((None, "layer, input to output"), ("fc2", "unit (neuron or channel)")):
+        scene = make_scene(Sources(store, "long" * 50), layer, 2)
+        figure, axes = _open(scene)
+        moving = _still(scene, *axes)
+        _move(scene, moving, 1)
+        figure.draw_without_rendering()
+        assert moving.text.get_window_extent().x1 <= figure.bbox.width
+        assert axes[1].get_ylabel() == axis
 
 
 def test_the_gif_has_the_frames_that_were_asked_for_and_repeats(analyzed, tmp_path):

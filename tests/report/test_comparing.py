@@ -3,13 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from report import made_up
+from report.layout import cut_off
 from scipy import stats
 from small_stores import LAYERS, write_run
 
 from lca_analysis.analysis import compare
 from lca_analysis.analysis.groups import read_groups
 from lca_analysis.errors import NotFoundError
+from lca_analysis.report import comparing
 from lca_analysis.report.comparing import figure_configurations, net_by_configuration, write_comparison
+from lca_analysis.report.figures.names import short_names
+from lca_analysis.report.saving import render
 from lca_analysis.report.seeds import net_by_run
 from lca_analysis.store import open_store
 
@@ -45,6 +50,26 @@ def test_each_configuration_has_its_panel_of_means_and_intervals(store):
         np.testing.assert_allclose(sorted(dots.get_xdata()), np.sort(values, axis=None))
         np.testing.assert_array_equal(np.round(dots.get_ydata()), np.tile(range(len(LAYERS)), len(values)))
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
+
+
+@pytest.mark.parametrize("layers", [3, 21])
+def test_many_configurations_stay_in_the_figure_with_layers_from_the_input_on(tmp_path, layers):
+    names = made_up.layer_names(layers)[::-1]  # not in the order of their names
+    for group in ("plain", "slowed", "frozen", "a configuration whose name is long", "five"):
+        for seed in range(3):
+            net = {name: -1.0 + 0.1 * seed for name in names}
+            store = write_run(tmp_path / "store", f"{group} {seed}", net, seed=seed, group=group)
+    compare(store)
+    with pytest.MonkeyPatch.context() as patch:
+        drawn = []
+        patch.setattr(comparing, "render", lambda figure: drawn.append(figure) or render(figure))
+        write_comparison(store, tmp_path)
+    [figure] = drawn
+    assert cut_off(figure) == []
+    shown = [ax for ax in figure.axes if ax.get_visible()]
+    assert len(shown) == 5
+    for ax in shown:
+        assert [label.get_text() for label in ax.get_yticklabels()] == short_names(names)
 
 
 def test_the_page_names_configurations_and_its_files_are_there(store, tmp_path):

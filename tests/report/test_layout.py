@@ -7,11 +7,11 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Annotation
 from report import made_up
+from report.layout import TOUCH, cut_off, texts
 
 from lca_analysis.report.catalogue import DRAWINGS
 
 NAMES = [drawing.name for drawing in DRAWINGS]
-TOUCH = 2.0
 TITLE_GAP = 1.5
 """Space between titles, in sizes of their font: less, and they read as one."""
 PANELS = {
@@ -39,35 +39,9 @@ def panels(figure):
     return [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
 
 
-def texts(figure):
-    """Give every text that can be seen, with its box in pixels."""
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    found = []
-    for ax in figure.axes:
-        own = [ax.title, ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.texts]
-        ticks = [tick.label1 for axis in (ax.xaxis, ax.yaxis) for tick in axis.get_major_ticks() if in_view(axis, tick)]
-        legend = ax.get_legend()
-        found += [*own, *ticks, *(legend.get_texts() if legend else [])]
-    return [(text, text.get_window_extent(renderer)) for text in found if text.get_visible() and text.get_text()]
-
-
-def in_view(axis, tick):
-    """Say whether a tick lies within its axis, so that its label is drawn."""
-    low, high = sorted(axis.get_view_interval())
-    return tick.label1.get_visible() and low <= tick.get_loc() <= high
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_no_text_is_cut_off(drawn, name):
-    figure = drawn[1][name]
-    for text, box in texts(figure):
-        inside = (
-            box.x0 >= -TOUCH
-            and box.y0 >= -TOUCH
-            and box.x1 <= figure.bbox.width + TOUCH
-            and box.y1 <= figure.bbox.height + TOUCH
-        )
-        assert inside, (text.get_text(), box, figure.bbox)
+    assert cut_off(drawn[1][name]) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
