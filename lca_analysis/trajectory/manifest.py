@@ -257,7 +257,10 @@ def _decode_head(data: bytes, where: str) -> _Head:
     try:
         return msgspec.json.decode(data, type=_Head)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise FormatError(f"{where}: not the manifest of a run: {error}") from error
+        raise FormatError(
+            f"{where}: not the manifest of a run, or not the whole of one: {error}; name a run folder, or put the file "
+            "back from a copy"
+        ) from error
 
 
 def check_manifest(manifest: Manifest, where: str) -> None:

@@ -163,7 +163,7 @@ CASES = {
     "train to a URL": ("train mine.py:problem s3://bucket/run --batch-size 5", 2, "local folders"),
     "train below a file": ("train mine.py:problem mine.py/run --batch-size 5", 2, "is a file"),
     "train over a store": ("train mine.py:problem store --batch-size 5 --overwrite", 2, "not a run"),
-    "info garbage": ("info garbage", 4, "garbage/run.json: not the manifest"),
+    "info garbage": ("info garbage", 4, "put the file back from a copy"),
     "info file": ("info mine.py", 4, "neither a run"),
     "info unknown protocol": ("info foo://x", 2, "foo"),
     "verify store": ("verify store", 3, "store has no run.json"),
