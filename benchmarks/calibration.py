@@ -204,7 +204,7 @@ def judge(measure: Measure, case: Case, repeats: int, seed: int = 0) -> Result:
     values = measure.simulate(case, np.random.default_rng([seed, case.length, int(10 * case.coefficient)]), count)
     found, refused = simulate.rate(values)
     if measure.averaged:
-        found, refused = float(np.nanmean(values)), float(np.isnan(values).mean())
+        found = float(np.nansum(values) / count)  # a refusal discovers nothing
     error = float(np.sqrt(max(found * (1 - found), 1 / count) / count))
     low, high = measure.bounds
     if measure.bounds != FOUND:

@@ -23,7 +23,7 @@ from lca_analysis.analysis.flips import flip_interval
 from lca_analysis.analysis.helping import efficiency
 from lca_analysis.analysis.inference import hac_mean
 from lca_analysis.analysis.lags import lag_curve, lag_of_maximum, mean_delay, resample_counts
-from lca_analysis.analysis.multiplicity import BENJAMINI_HOCHBERG, HOLM, adjust
+from lca_analysis.analysis.multiplicity import BENJAMINI_HOCHBERG, HOLM, adjust, too_few_to_correct
 from lca_analysis.analysis.peaks import deepest_minima
 from lca_analysis.analysis.periodicity import periodicity
 
@@ -154,25 +154,32 @@ def lag_misses(case: Case, rng: np.random.Generator, repeats: int, momentum: flo
 
 
 def family(case: Case, rng: np.random.Generator, effects: int, adjustment: str, tests: int = 40) -> tuple[Reals, Reals]:
-    """Corrected p-values of true nulls and of true effects: layers that share a component, some of which hurt."""
+    """Corrected p-values of true nulls and of true effects: layers that share a component, some of which hurt.
+
+    NaN where a test counts as too few independent iterations to be one of many.
+    """
     error = np.sqrt((1 + case.coefficient) / (1 - case.coefficient) / case.length)
     series = case.draw(rng, tests) + 0.5 * case.draw(rng, 1)
     series[:, :effects] += 6 * error
-    p = adjust(hac_mean(series, alternative="greater").p, adjustment)
+    found = hac_mean(series, alternative="greater")
+    p = adjust(found.p, adjustment, found.effective_n)
+    p[too_few_to_correct(found.p, found.effective_n)] = np.nan
     return p[effects:], p[:effects]
 
 
 def holm_rates(case: Case, rng: np.random.Generator, repeats: int, effects: int = 0) -> Reals:
-    """Smallest corrected p-value of the true nulls of each family."""
-    return np.array([np.nanmin(family(case, rng, effects, HOLM)[0]) for _ in range(repeats)])
+    """Smallest corrected p-value of the true nulls of each family; NaN where all are refused."""
+    found = [family(case, rng, effects, HOLM)[0] for _ in range(repeats)]
+    return np.array([np.nan if np.isnan(p).all() else np.nanmin(p) for p in found])
 
 
 def false_discoveries(case: Case, rng: np.random.Generator, repeats: int, effects: int = 10) -> Reals:
     """Share of true nulls among the discoveries of each family."""
     found = []
     for _ in range(repeats):
-        wrong, right = ((p <= LEVEL).sum() for p in family(case, rng, effects, BENJAMINI_HOCHBERG))
-        found.append(wrong / max(wrong + right, 1))
+        families = family(case, rng, effects, BENJAMINI_HOCHBERG)
+        wrong, right = ((p <= LEVEL).sum() for p in families)
+        found.append(np.nan if np.isnan(families[0]).all() else wrong / max(wrong + right, 1))
     return np.array(found)
 
 

@@ -53,10 +53,13 @@ class BootstrapMean(Interval):
     ----------
     above, below : float
         p-values of the one-sided tests: the mean is greater, and less, than under the null; NaN without an interval.
+    effective : float
+        Independent iterations that carry the same information; NaN where that is not known.
     """
 
     above: float = float("nan")
     below: float = float("nan")
+    effective: float = float("nan")
 
     def p(self, alternative: str) -> float:
         """p-value of an alternative: "greater", "less", or "two-sided", which is twice the smaller one."""
@@ -122,7 +125,7 @@ def bootstrap_mean(
     low, high = mean + np.quantile(deviations, tails)
     above, below = (int(reached.sum()) for reached in (deviations >= mean - null, deviations <= mean - null))
     sides = ((above + 1) / (repeats + 1), (below + 1) / (repeats + 1))
-    return BootstrapMean(mean, float(low), float(high), len(values), None, *sides)
+    return BootstrapMean(mean, float(low), float(high), len(values), None, *sides, effective)
 
 
 def _unusable(values: NDArray[np.float64]) -> str | None:

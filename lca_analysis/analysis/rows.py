@@ -9,7 +9,7 @@ import pandas as pd
 
 from lca_analysis.analysis.bootstrap import BootstrapMean, Interval
 from lca_analysis.analysis.inference import MeanTest
-from lca_analysis.analysis.multiplicity import adjust
+from lca_analysis.analysis.multiplicity import MIN_EFFECTIVE, adjust, too_few_to_correct
 from lca_analysis.store import TABLES
 
 ITERATIONS, PARAMETERS = "iterations", "parameters"
@@ -39,6 +39,7 @@ class Row:
     null: str | None = None
     alternative: str | None = None
     reason: str | None = None
+    effective: float = np.nan  # independent iterations that a test counts as; not stored
 
 
 def from_test(base: Row, test: MeanTest, column: int = 0, scale: float = 1.0) -> Row:
@@ -71,6 +72,7 @@ def from_test(base: Row, test: MeanTest, column: int = 0, scale: float = 1.0) ->
         statistic=float(test.statistic[column]),
         p=float(test.p[column]),
         reason=test.reason[column],
+        effective=float(test.effective_n[column]) if base.replication == ITERATIONS else np.nan,
     )
 
 
@@ -90,16 +92,28 @@ def from_interval(base: Row, found: Interval, scale: float = 1.0) -> Row:
 
 def from_bootstrap(base: Row, found: BootstrapMean, scale: float = 1.0) -> Row:
     """Fill a row with a mean, its bootstrap interval and the p-value of the row's alternative."""
-    return replace(from_interval(base, found, scale), p=found.p(base.alternative or "two-sided"))
+    row = from_interval(base, found, scale)
+    return replace(row, p=found.p(base.alternative or "two-sided"), effective=found.effective)
 
 
 def adjusted(rows: Sequence[Row], adjustment: str) -> list[Row]:
-    """Correct the p-values of a family of tests; rows without a p-value stay as they are."""
-    values = adjust([row.p for row in rows], adjustment)
+    """Correct the p-values of a family of tests; rows without a p-value stay as they are.
+
+    Of several tests, those that count as too few independent iterations get the corrected p-value 1, and say why.
+    """
+    p, effective = ([getattr(row, name) for row in rows] for name in ("p", "effective"))
+    values, few = adjust(p, adjustment, effective), too_few_to_correct(p, effective)
     return [
-        row if np.isnan(row.p) else replace(row, p_adjusted=float(value), adjustment=adjustment)
-        for row, value in zip(rows, values, strict=True)
+        row if np.isnan(row.p) else replace(row, p_adjusted=float(value), adjustment=_told(adjustment, row, scant))
+        for row, value, scant in zip(rows, values, few, strict=True)
     ]
+
+
+def _told(adjustment: str, row: Row, few: bool) -> str:
+    """Name a correction, or say why it could not be made."""
+    if not few:
+        return adjustment
+    return f"{adjustment}; 1, since {row.effective:.1f} independent iterations are too few ({MIN_EFFECTIVE} needed)"
 
 
 def to_frame(rows: Iterable[Row], table: str) -> pd.DataFrame:

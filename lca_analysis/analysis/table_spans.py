@@ -9,15 +9,11 @@ from numpy.typing import NDArray
 
 from lca_analysis.analysis.inference import HAC_METHOD, hac_mean
 from lca_analysis.analysis.layer_series import LayerSeries
-from lca_analysis.analysis.multiplicity import HOLM
+from lca_analysis.analysis.multiplicity import HOLM, MIN_EFFECTIVE
 from lca_analysis.analysis.options import AnalysisOptions
 from lca_analysis.analysis.rows import Row, adjusted, from_test
 
 LEVEL = 0.05
-
-MIN_EFFECTIVE = 20
-"""Fewest independent iterations that a span must count as. With fewer, the far tails that Holm's correction of many
-spans asks for are too light: at an autocorrelation of 0.9, one run in four had a span that seemed to hurt."""
 
 _METHOD = f"{HAC_METHOD}, summed over the span"
 _NULL = "mean loss change in the span = 0"

@@ -35,7 +35,7 @@ _COMMON = [
     _maybe("statistic", "1", "Statistic of the test."),
     _maybe("p", "1", "p-value of the test."),
     _maybe("p_adjusted", "1", "p-value after correction for multiple tests."),
-    _maybe("adjustment", "", "The correction.", _TEXT),
+    _maybe("adjustment", "", "The correction, or why it could not be made.", _TEXT),
     column("method", _TEXT, "", "The method of the estimate, interval and test."),
     _maybe("null", "", "The null hypothesis.", _TEXT),
     _maybe("alternative", "", "The alternative.", _TEXT),

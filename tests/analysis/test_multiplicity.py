@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 from statsmodels.stats.multitest import multipletests
 
+from lca_analysis.analysis.inference import hac_mean
 from lca_analysis.analysis.multiplicity import BENJAMINI_HOCHBERG, HOLM, adjust
+from lca_analysis.analysis.replication import t_over_runs
+from lca_analysis.analysis.rows import Row, adjusted, from_test
 from lca_analysis.errors import ArgumentError
 
 
@@ -24,6 +28,31 @@ def test_missing_tests_do_not_count() -> None:
     np.testing.assert_allclose(found, [0.02, np.nan, 0.04])
     assert np.isnan(adjust([np.nan, np.nan])).all()
     assert adjust([]).size == 0
+
+
+def test_tests_of_few_independent_iterations_are_not_corrected_for_many() -> None:
+    p, effective = [0.001, 0.02, 0.03, np.nan], [5.0, np.nan, 30.0, 4.0]
+    np.testing.assert_allclose(adjust(p, HOLM, effective), [1.0, 0.04, 0.04, np.nan])
+    np.testing.assert_allclose(adjust(p[:1], HOLM, effective[:1]), p[:1])  # one test needs no correction
+    rows = [Row("net_lca", "", 100, p=one, effective=count) for one, count in zip(p, effective, strict=True)]
+    assert [row.p_adjusted for row in adjusted(rows, HOLM)][:3] == [1.0, 0.04, 0.04]
+    assert [row.adjustment for row in adjusted(rows, HOLM)] == [
+        "Holm; 1, since 5.0 independent iterations are too few (20 needed)",
+        HOLM,
+        HOLM,
+        None,
+    ]
+
+
+def test_layers_of_a_smooth_short_run_are_not_corrected_and_runs_are() -> None:
+    smooth = lfilter([1.0], [1.0, -0.95], np.random.default_rng(0).standard_normal((100, 3)), axis=0)
+    tests = hac_mean(smooth)
+    told = adjusted([from_test(Row("net_lca", "", 0, layer=str(place)), tests, place) for place in range(3)], HOLM)
+    assert all(row.p_adjusted == 1 and "too few" in str(row.adjustment) for row in told if np.isfinite(row.p))
+    assert any(np.isfinite(row.p) for row in told)
+    runs = t_over_runs(np.random.default_rng(1).standard_normal((8, 3)) + 5)
+    told = adjusted([from_test(Row("net_lca", "", 0, "runs"), runs, place) for place in range(3)], HOLM)
+    assert all(row.p_adjusted < 0.05 and row.adjustment == HOLM for row in told)
 
 
 def test_error_rates_on_mixtures() -> None:
