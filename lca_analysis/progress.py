@@ -1,8 +1,19 @@
 """One progress bar for all long work."""
 
-from typing import Any
+from threading import RLock
+from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
+
+if TYPE_CHECKING:
+    _Bar = tqdm[Any]
+else:
+
+    class _Bar(tqdm):
+        """A bar of this process alone."""
+
+    # The lock of tqdm's own bars is one between processes; a worker that is ended would leave its semaphore behind.
+    _Bar.set_lock(RLock())
 
 
 def track(total: int, label: str, unit: str = "it", progress: bool | None = None, done: int = 0) -> "tqdm[Any]":
@@ -26,4 +37,4 @@ def track(total: int, label: str, unit: str = "it", progress: bool | None = None
     tqdm
         A context manager with ``update(n)``.
     """
-    return tqdm(total=total, initial=done, desc=label, unit=unit, disable=None if progress is None else not progress)
+    return _Bar(total=total, initial=done, desc=label, unit=unit, disable=None if progress is None else not progress)

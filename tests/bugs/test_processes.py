@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ import lca_analysis as lca
 from lca_analysis.allocation.claims import only_computation
 from lca_analysis.cli.entry import main
 from lca_analysis.errors import MismatchError
+from lca_analysis.progress import track
 
 RUN = Path(__file__).parents[2] / "data" / "digits_mlp"
 LCA = [sys.executable, "-m", "lca_analysis.cli"]
@@ -81,6 +83,11 @@ def test_ctrl_c_with_workers_is_one_line(with_workers):
     assert "Traceback" not in shown
     assert "interrupted" in shown
     assert all_end(workers)
+
+
+def test_a_bar_takes_no_semaphore_that_an_ended_worker_would_leave_behind():
+    with track(1, "label", progress=False) as bar:
+        assert isinstance(bar.get_lock(), type(threading.RLock()))
 
 
 def test_a_second_computation_of_a_run_is_refused(tmp_path):
