@@ -43,7 +43,7 @@ def test_phase_of_a_delayed_sinusoid(delay: int) -> None:
 
 def test_known_delay_lies_in_the_intervals() -> None:
     rng = np.random.default_rng(1)
-    inside, delays = [], []
+    inside, delays, estimates, halves = [], [], [], []
     for _ in range(60):
         found = _segments(*_late(rng, 1024, 2, 1.5), 128)
         test = coherence_test(found, rng)
@@ -53,8 +53,11 @@ def test_known_delay_lies_in_the_intervals() -> None:
         delay = group_delay(found)
         delays.append(delay.low <= 2 <= delay.high)
         assert delay.estimate == pytest.approx(2, abs=0.5)
+        estimates.append(delay.estimate)
+        halves.append((delay.high - delay.low) / 2 / stats.t.ppf(0.975, delay.n - 1))
     assert np.mean(inside) == pytest.approx(0.95, abs=0.03)
     assert np.mean(delays) == pytest.approx(0.95, abs=3 * np.sqrt(0.05 * 0.95 / 60))
+    assert np.mean(halves) == pytest.approx(np.std(estimates), rel=0.4)
 
 
 def test_coherence_lies_in_its_interval() -> None:
