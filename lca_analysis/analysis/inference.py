@@ -72,7 +72,8 @@ def hac_mean(
     Null: the mean is `null`. Alternative: it is not, is greater, or is less. Unit of replication: the iteration.
     Assumptions: weak dependence whose bulk an AR(1) describes; a finite variance. Not valid for a series that
     wanders like a random walk (refused below `MIN_EFFECTIVE` effective iterations), for fewer than
-    `MIN_ITERATIONS` iterations (refused), nor, one-sided, for strongly skewed values in short runs.
+    `MIN_ITERATIONS` iterations (refused), nor, one-sided, for strongly skewed values in short runs. Its far tails
+    are too light for a correction of several tests below 20 effective iterations (`multiplicity.MIN_EFFECTIVE`; refused).
     A trend counts as dependence, and widens the interval.
 
     Parameters
