@@ -73,7 +73,7 @@ def hac_mean(
     Assumptions: weak dependence whose bulk an AR(1) describes; a finite variance. Not valid for a series that
     wanders like a random walk (refused below `MIN_EFFECTIVE` effective iterations), for fewer than
     `MIN_ITERATIONS` iterations (refused), nor, one-sided, for strongly skewed values in short runs. Its far tails
-    are too light for a correction of several tests below 20 effective iterations (`multiplicity.MIN_EFFECTIVE`; refused).
+    are too light for a correction of several tests below `multiplicity.MIN_EFFECTIVE` effective iterations (refused).
     A trend counts as dependence, and widens the interval.
 
     Parameters
