@@ -37,7 +37,7 @@ def _checked(store: Store) -> dict[str, pd.DataFrame]:
     return found
 
 
-@pytest.mark.parametrize("iterations", [2, 3, 19, 31, 45, 70])
+@pytest.mark.parametrize("iterations", [1, 2, 3, 19, 31, 45, 70])
 def test_few_iterations(tmp_path: Path, iterations: int) -> None:
     found = _checked(synthetic_store(tmp_path, iterations=iterations, layers=2, splits=("train",)))
     tested = found["results_hurting"].dropna(subset=["p"])
@@ -199,3 +199,23 @@ def test_uneven_learning_refuses_shifts_round_the_whole_run(tmp_path: Path) -> N
     assert pair["p"] >= 1 / 13
     texts = [finding.text for finding in findings(store, "synthetic", "train")]
     assert sum("do not learn evenly" in text for text in texts) == 1
+
+
+@pytest.mark.parametrize("value", [0.0, np.nan])
+def test_class_without_examples(tmp_path: Path, value: float) -> None:
+    store = synthetic_store(tmp_path, iterations=80, layers=2, splits=("train",), classes=3)
+
+    def without(frame: pd.DataFrame) -> pd.DataFrame:
+        names = [n for n in ("lca", "lca_helping", "lca_hurting", "loss_change", "allocated", *PARTS) if n in frame]
+        frame.loc[frame["class"] == 1, names] = value
+        frame.loc[frame["class"] == 1, [n for n in _COUNTS if n in frame]] = 0
+        return frame
+
+    for name in ("layers", "iterations"):
+        _rewrite(store, name, without)
+    net = _checked(store)["results_hurting"].query("quantity == 'net_lca'")
+    empty, others = net[net["class"] == 1], net[net["class"].isin([0, 2])]
+    assert len(empty) == len(others) / 2 > 0
+    assert empty["p"].isna().all()
+    assert empty["reason"].str.contains("no values" if np.isnan(value) else "constant").all()
+    assert others["p"].notna().all()
