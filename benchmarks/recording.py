@@ -172,7 +172,7 @@ def grow(width: int, preset: str, folder: str, answer: Any) -> None:
         for _ in range(16):
             next(steps)
         recorder.flush()
-        queue = (recorder._options.queue_points + 1) * recorder._copier.point_bytes
+        queue = recorder._options.points_in_memory(recorder._copier.point_bytes) * recorder._copier.point_bytes
     size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     answer.put({"growth_bytes": peak() - before, "queue_bytes": queue, "model_bytes": size})
 

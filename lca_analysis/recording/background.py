@@ -1,4 +1,4 @@
-"""Encoding and writing beside the training loop, within a fixed number of buffers."""
+"""Encoding and writing beside the training loop, in lots of points, within a fixed number of buffers."""
 
 import atexit
 import queue
@@ -13,6 +13,7 @@ from lca_analysis.recording.hyperparameters import Groups, as_numbers
 from lca_analysis.trajectory import RunWriter
 
 _LOOK = 1.0  # seconds after which a training that waits for a buffer looks whether the writer still lives
+_GATHER = 0.05  # seconds that the first point of a lot waits for others
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class BackgroundWriter:
     There are `points` buffers, each made when it is first needed: of the points in them, the thread encodes one and
     the others wait. A training loop that is faster than the encoder waits for a buffer, so memory is bounded. When
     writing fails, the thread drops what follows, and the next call warns once, or raises with ``on_error="raise"``.
+
+    The thread begins when half of the buffers are full, or a moment after the first: whenever it wakes it takes the
+    interpreter from the training, which costs a small model more than all encoding.
     """
 
     def __init__(self, writer: RunWriter, copier: Copier, on_error: str, points: int) -> None:
@@ -39,8 +43,10 @@ class BackgroundWriter:
         self._copier = copier
         self._raise = on_error == "raise"
         self._unmade = points
+        self._enough = points // 2
         self._free: queue.SimpleQueue[PointBuffer] = queue.SimpleQueue()
         self._ready: queue.SimpleQueue[Point | threading.Event | None] = queue.SimpleQueue()
+        self._urgent = threading.Event()
         self._error: BaseException | None = None
         self._told = False
         self._iteration = -1 if writer.iteration is None else writer.iteration
@@ -58,6 +64,7 @@ class BackgroundWriter:
             if self._unmade:
                 self._unmade -= 1
                 return self._copier.new_buffer()
+            self._urgent.set()
             try:
                 return self._free.get(timeout=_LOOK)
             except queue.Empty:
@@ -67,11 +74,14 @@ class BackgroundWriter:
     def put(self, point: Point) -> None:
         """Queue a point in a buffer that was given."""
         self._ready.put(point)
+        if self._ready.qsize() >= self._enough:
+            self._urgent.set()
 
     def flush(self) -> None:
         """Wait until what is queued is written."""
         reached = threading.Event()
         self._ready.put(reached)
+        self._urgent.set()
         while not self._report() and not reached.wait(_LOOK):
             self._look_after_thread()
         self._report()
@@ -80,6 +90,7 @@ class BackgroundWriter:
         """Write what is queued, and end the run."""
         atexit.unregister(self.close)
         self._ready.put(None)
+        self._urgent.set()
         self._thread.join()
         if not self._ready.empty():
             self._look_after_thread()
@@ -91,13 +102,23 @@ class BackgroundWriter:
 
     def _work(self) -> None:
         """Write points until None comes; after a failure only give buffers back, so that nobody waits."""
-        while (point := self._ready.get()) is not None:
+        while (point := self._next()) is not None:
             if isinstance(point, threading.Event):
                 point.set()
                 continue
             if self._error is None:
                 self._write(point)
             self._free.put(point.buffer)
+
+    def _next(self) -> Point | threading.Event | None:
+        """Take what is next; where nothing waits, let a lot gather first."""
+        try:
+            return self._ready.get_nowait()
+        except queue.Empty:
+            self._urgent.clear()
+        first = self._ready.get()
+        self._urgent.wait(_GATHER)
+        return first
 
     def _write(self, point: Point) -> None:
         """Write one point; a failure of any kind ends the recording, not the thread."""

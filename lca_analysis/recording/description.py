@@ -15,6 +15,8 @@ from lca_analysis.recording.policy import whole
 from lca_analysis.recording.tensors import describe_tensors
 from lca_analysis.trajectory import Manifest, ProblemReference, RecordingPolicy
 
+QUEUE_BYTES, MOST_POINTS = 2**24, 32  # of points that wait for the encoder, where the user does not say how many
+
 
 class HasReference(Protocol):
     """A built problem: it knows the function that built it, and the fingerprints of its data."""
@@ -38,8 +40,10 @@ class RecorderOptions:
         Labels of your own; other values are kept as text.
     on_error : str
         "warn": when the disk fails, recording stops with a warning and training goes on; "raise": it raises.
-    queue_points : int
-        Most points that wait for the encoder; these and the one that it encodes are copies of the model in memory.
+    queue_points : int, optional
+        Most points that wait for the encoder; these and the one that it encodes are copies of the model in memory. By
+        default as many as fit into 16 MiB, but 2 at least and 32 at most: a small model's are encoded many at a time,
+        which disturbs the training less.
     segment_length : int
         Points from one keyframe to the next.
     follows_gradient : bool
@@ -51,7 +55,7 @@ class RecorderOptions:
     seeds: dict[str, int] | None = None
     tags: dict[str, str] = field(default_factory=dict)
     on_error: str = "warn"
-    queue_points: int = 2
+    queue_points: int | None = None
     segment_length: int = 256
     follows_gradient: bool = True
 
@@ -59,8 +63,14 @@ class RecorderOptions:
         """Raise ArgumentError for options that cannot be used."""
         if self.on_error not in ("warn", "raise"):
             raise ArgumentError(f'on_error must be "warn" or "raise", not {self.on_error!r}')
-        if whole("queue_points", self.queue_points) < 1 or whole("segment_length", self.segment_length) < 1:
-            raise ArgumentError("queue_points and segment_length must be 1 or more")
+        for name in ("queue_points", "segment_length"):
+            if (number := getattr(self, name)) is not None and whole(name, number) < 1:
+                raise ArgumentError(f"{name} must be 1 or more")
+
+    def points_in_memory(self, point_bytes: int) -> int:
+        """Copies of the model that a recording keeps: those that wait for the encoder, and the one that it encodes."""
+        most = max(2, min(MOST_POINTS, QUEUE_BYTES // max(1, point_bytes)))
+        return 1 + (self.queue_points or most)
 
 
 def make_manifest(

@@ -220,7 +220,8 @@ class Recorder:
         self._slots = TensorSlots(self._model, [tensor.name for tensor in self._manifest.tensors])
         self._memberships = Memberships(self._model)
         self._copier = Copier([tensor.name for tensor in self._manifest.tensors], self._slots.tensors())
-        self._writer = BackgroundWriter(writer, self._copier, self._options.on_error, self._options.queue_points + 1)
+        points = self._options.points_in_memory(self._copier.point_bytes)
+        self._writer = BackgroundWriter(writer, self._copier, self._options.on_error, points)
         return writer.iteration
 
     def _before_step(self, optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:

@@ -6,8 +6,10 @@ length is told from a frame that was being written when the process died; the he
 trusted without reading the payload.
 """
 
+import itertools
 import struct
 import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -62,18 +64,30 @@ class FrameEntry:
         return _PREFIX.size + self.header_length + self.payload_length + _COMMIT.size
 
 
-def pack_frame(header: FrameHeader, payload: list[bytes]) -> list[bytes]:
-    """Give the parts of a frame, from its prefix to its commit mark; many small ones as one."""
-    encoded, size = msgspec.msgpack.encode(header), sum(map(len, payload))
+def pack_frame(header: FrameHeader, payload: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Give the parts of a frame, from its prefix to its commit mark; many small ones as one.
+
+    Parameters
+    ----------
+    header : FrameHeader
+        What the frame says of itself.
+    payload : iterable of bytes
+        Its streams.
+    size : int
+        Bytes of the payload.
+    """
+    encoded = msgspec.msgpack.encode(header)
     lengths = _LENGTHS.pack(_MAGIC, len(encoded), size, zlib.crc32(encoded))
-    body = [lengths, struct.pack("<I", zlib.crc32(lengths)), encoded, *payload]
+    body = itertools.chain([lengths, struct.pack("<I", zlib.crc32(lengths)), encoded], payload)
     if size <= _JOINED:
         joined = b"".join(body)
-        return [joined + _COMMIT.pack(zlib.crc32(joined), _DONE)]
+        yield joined + _COMMIT.pack(zlib.crc32(joined), _DONE)
+        return
     checksum = 0
     for part in body:
         checksum = zlib.crc32(part, checksum)
-    return [*body, _COMMIT.pack(checksum, _DONE)]
+        yield part
+    yield _COMMIT.pack(checksum, _DONE)
 
 
 def find_frame(file: BinaryIO, offset: int, size: int) -> FrameEntry | None:

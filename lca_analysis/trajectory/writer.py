@@ -4,7 +4,8 @@ import copy
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,6 +28,7 @@ from lca_analysis.trajectory.manifest import (
     encode_manifest,
     write_manifest,
 )
+from lca_analysis.trajectory.payload import Payload, write_all
 from lca_analysis.trajectory.presets import PRESETS, BlockHeader
 from lca_analysis.trajectory.resuming import cut_back
 from lca_analysis.trajectory.run import open_manifest
@@ -205,8 +207,9 @@ class RunWriter:
         if kind == KEY:
             header.layout, header.previous = self.manifest.layout_checksum, self.iteration
         header.hyperparameters = self._changed(hyperparameters, kind)
-        header.blocks, payload = self._encode(words, kind)
-        self._write(pack_frame(header, payload))
+        with closing(Payload(self._folder)) as payload:
+            header.blocks = self._encode(words, kind, payload)
+            self._write(pack_frame(header, payload, payload.size))
         self.iteration = iteration
         self._points += 1
         self._closed = False
@@ -223,7 +226,7 @@ class RunWriter:
     def _end(self, complete: bool) -> None:
         """Finish the last segment; of a complete run, the manifest too says where it ends."""
         if complete and self.iteration is not None:
-            self._write(pack_frame(FrameHeader(END, self.iteration), []))
+            self._write(pack_frame(FrameHeader(END, self.iteration), [], 0))
         self._finish_segment()
         if complete:
             self.manifest = msgspec.structs.replace(self.manifest, closed_at=self.iteration)
@@ -249,32 +252,30 @@ class RunWriter:
             self._hyperparameters = copy.deepcopy(groups)
         return self._hyperparameters if changed or kind == KEY else None
 
-    def _encode(self, words: Iterable[Words], kind: str) -> tuple[list[BlockHeader], list[bytes]]:
+    def _encode(self, words: Iterable[Words], kind: str, payload: Payload) -> list[BlockHeader]:
         """Code a point block by block."""
-        headers, payload = [], []
+        headers = []
         for encoder, block in zip(self._encoders, words, strict=True):
             header, data = encoder.keyframe(block) if kind == KEY else encoder.delta(block)
             headers.append(header)
-            payload += data
-        return headers, payload
+            payload.add(data)
+        return headers
 
     def _gather(self, block: Block, words: list[Words]) -> Words:
         """Copy the words of a block together, until the next block's."""
         gathered = self._scratch.array("gathered", block.size, block.form.word)
         return np.concatenate([words[piece.tensor][piece.source] for piece in block.pieces], out=gathered)
 
-    def _write(self, frame: list[bytes]) -> None:
+    def _write(self, frame: Iterable[bytes]) -> None:
         """Append the parts of a frame to the open segment, opening it first when there is none."""
         if self._file is None:
             path = self._folder / SEGMENT_FOLDER / segment_name(self._segments)
             # Unbuffered: what is written has left the process.
             self._file = path.open("xb", buffering=0)
             sync_folder(path.parent)
-            frame = [SEGMENT_MAGIC, *frame]
+            frame = chain([SEGMENT_MAGIC], frame)
         for part in frame:
-            view = memoryview(part)
-            while view:
-                view = view[self._file.write(view) :]
+            write_all(self._file, part)
 
     def _finish_segment(self) -> None:
         """Force the open segment to the disk and close it."""

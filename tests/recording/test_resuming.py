@@ -58,7 +58,7 @@ def test_killed_and_resumed_is_as_if_nothing_had_happened(tmp_path):
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     run = lca.open_run(disturbed / "run")
     assert not run.complete
-    assert 16 <= run.iterations[-1] <= 19  # the checkpoint is of 15, and three points at most wait
+    assert 15 <= run.iterations[-1] <= 19  # the checkpoint is of 15, behind a flush; what waited later is gone
     identity = run.manifest.run_id
     resumable.train(disturbed, 30)
     run = lca.open_run(disturbed / "run")

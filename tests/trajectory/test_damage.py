@@ -169,7 +169,7 @@ def test_an_end_mark_in_the_middle_is_reported(small_run):
     segment(path, 1).write_bytes(data + end)
     with pytest.raises(CorruptError, match=r"000001\.lcaseg.*end mark of iteration 9 is not behind that point"):
         open_run(path)
-    segment(path, 1).write_bytes(data + b"".join(pack_frame(FrameHeader(END, 7), [])))
+    segment(path, 1).write_bytes(data + b"".join(pack_frame(FrameHeader(END, 7), [], 0)))
     with pytest.raises(CorruptError, match=r"000001\.lcaseg.*end mark.*not the last"):
         open_run(path)
 
