@@ -4,8 +4,9 @@ Time: one process trains two copies of a model on the same minibatches, one of t
 alternate: unrecorded, recorded, recorded, unrecorded, …. Before each block some steps are made unmeasured, so that the
 encoder has its backlog as in a long training; behind it, the backlog is written unmeasured. The overhead is the median
 over pairs of blocks. torch computes with one thread; the encoder's thread needs a second core.
-Memory: in a process of its own a large model is trained without and then with a Recorder; the growth of the peak
-resident memory is counted in sizes of the model, less the buffers of the queue, which are documented and bounded.
+Memory: in processes of their own a large model is trained without and with a Recorder; the difference of the peak
+resident memory is counted in sizes of the model, less the buffers of the queue, which are documented and bounded; the
+median over five pairs of processes.
 
     python benchmarks/recording.py            # about six minutes on two cores that nothing else uses
     python benchmarks/recording.py --quick    # about a minute
@@ -159,45 +160,59 @@ def peak() -> int:
     return next(1024 * int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM"))
 
 
-def grow(width: int, preset: str, folder: str, answer: Any) -> None:
-    """In a process of its own: train without, then with a Recorder, and tell by how much the peak grew."""
+def train_wide(width: int, preset: str | None, folder: str, answer: Any) -> None:
+    """In a process of its own: train without or with a Recorder, and tell the peak and the sizes of queue and model."""
     torch.set_num_threads(1)
     with Recorder(Path(folder) / "small", nn.Linear(3, 3)) as recorder:  # loads what recording loads
         recorder.record()
     model, optimizer, steps = training(Workload("wide", lambda: wide(width), 8, 0, 0, 0, 0.0))
-    for _ in range(8):
-        next(steps)
-    before = peak()
-    with Recorder(Path(folder) / "run", model, optimizer, preset=preset) as recorder:
+    queue = 0
+    if preset is None:
         for _ in range(16):
             next(steps)
-        recorder.flush()
-        queue = recorder._options.points_in_memory(recorder._copier.point_bytes) * recorder._copier.point_bytes
+    else:
+        with Recorder(Path(folder) / "run", model, optimizer, preset=preset) as recorder:
+            for _ in range(16):
+                next(steps)
+            recorder.flush()
+            copy = recorder._copier.point_bytes
+            queue = recorder._options.points_in_memory(copy) * copy
     size = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-    answer.put({"growth_bytes": peak() - before, "queue_bytes": queue, "model_bytes": size})
+    answer.put({"peak_bytes": peak(), "queue_bytes": queue, "model_bytes": size})
 
 
-def measure_memory(preset: str, width: int) -> Row:
-    """Run `grow` in a process of its own."""
+def measure_memory(preset: str, width: int, repeats: int = 5) -> Row:
+    """Compare peaks of processes of their own; how freed memory is used again differs from one to the next."""
+    plain, recorded = ([in_a_process(width, one) for _ in range(repeats)] for one in (None, preset))
+    growth = [
+        one["peak_bytes"] - other["peak_bytes"] - one["queue_bytes"] for one, other in zip(recorded, plain, strict=True)
+    ]
+    sizes = sorted(bytes_ / recorded[0]["model_bytes"] for bytes_ in growth)
+    details = {"of_each": sizes, "queue_bytes": recorded[0]["queue_bytes"], "model_bytes": recorded[0]["model_bytes"]}
+    what = f"memory, model sizes beside the queue, preset {preset}"
+    return Row(what, statistics.median(sizes), MEMORY_TARGET, details)
+
+
+def in_a_process(width: int, preset: str | None) -> dict[str, int]:
+    """Run `train_wide` in a process of its own."""
     context = multiprocessing.get_context("spawn")
     answer = context.Queue()
     with tempfile.TemporaryDirectory() as folder:
-        process = context.Process(target=grow, args=(width, preset, folder, answer))
+        process = context.Process(target=train_wide, args=(width, preset, folder, answer))
         process.start()
-        found = answer.get(timeout=300)
+        found: dict[str, int] = answer.get(timeout=300)
         process.join()
-    extra = (found["growth_bytes"] - found["queue_bytes"]) / found["model_bytes"]
-    return Row(f"memory, model sizes beside the queue, preset {preset}", extra, MEMORY_TARGET, found)
+    return found
 
 
 def show(row: Row) -> None:
     """Print a line of the table."""
     verdict = "PASS" if row.passed else "FAIL"
     if "step_ms" not in row.details:
-        size = row.details["model_bytes"] / 1e6
-        print(f"{row.what:48} {row.measured:6.2f}  ≤ {row.target:.0f}   {verdict}  (model of {size:.0f} MB, "
-              f"growth {row.details['growth_bytes'] / 1e6:.0f} MB, queue {row.details['queue_bytes'] / 1e6:.0f} MB)",
-              flush=True)  # fmt: skip
+        size, queue = row.details["model_bytes"] / 1e6, row.details["queue_bytes"] / 1e6
+        each = ", ".join(f"{one:.2f}" for one in row.details["of_each"])
+        print(f"{row.what:48} {row.measured:6.2f}  ≤ {row.target:.0f}   {verdict}  (median of {each}; model of "
+              f"{size:.0f} MB, queue {queue:.0f} MB)", flush=True)  # fmt: skip
         return
     low, high = row.details["quartiles"]
     print(

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-_KEPT = 2**22  # bytes that stay in memory
+_KEPT = 2**20  # bytes that stay in memory
 _CHUNK = 2**20
 
 
 class Payload:
     """Collects the compressed streams of a frame, whose header, with their lengths, comes before them in the file.
 
-    What is more than a few MiB waits in a file without a name, in the folder of the run: the keyframe of a large model
+    What is more than a MiB waits in a file without a name, in the folder of the run: the keyframe of a large model
     is almost as large as the model.
 
     Attributes
