@@ -73,8 +73,9 @@ def lead(first: Whole, second: Whole, length: int, shifts: Whole, confidence: fl
     error = float(each.std(ddof=1)) / np.sqrt(len(each))
     wide = float(stats.t.ppf((1 + confidence) / 2, len(each) - 1)) * error
     mean = float(each.mean())
-    null = np.array([_asymmetry(_signed(second + shift, first, length)) for shift in shifts])
-    p = float((np.abs(null) >= abs(_asymmetry(behind))).mean())
+    null = _asymmetries(behind, length, shifts)
+    observed = _asymmetries(behind, length, np.zeros(1, np.int64))
+    p = float((np.abs(null) >= np.abs(observed)).mean())
     return Lead(mean, mean - wide, mean + wide, p, len(rows))
 
 
@@ -84,6 +85,11 @@ def _signed(second: Whole, first: Whole, length: int) -> Whole:
     return (second[None, :] - first[:, None] + half) % length - half
 
 
-def _asymmetry(behind: Whole) -> int:
-    """Sum the closeness of moments that follow, less that of those that come before."""
-    return int((np.sign(behind) * np.clip(REACH + 1 - np.abs(behind), 0, None)).sum())
+def _asymmetries(behind: Whole, length: int, shifts: Whole) -> Whole:
+    """Sum the closeness of moments that follow, less that of those that come before, for each shift of the second."""
+    half = length // 2
+    counts = np.bincount(behind.ravel() % length, minlength=length)  # of moments so many steps behind, on the ring
+    steps = np.arange(max(-REACH, -half), min(REACH, length - half - 1) + 1)
+    closeness = np.sign(steps) * (REACH + 1 - np.abs(steps))
+    sums: Whole = closeness @ counts[(steps[:, None] - shifts) % length]
+    return sums
