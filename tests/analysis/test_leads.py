@@ -18,10 +18,12 @@ def test_planted_lead_is_found_and_measured() -> None:
     assert other.p == found.p
 
 
-def test_against_a_slow_loop() -> None:
+@pytest.mark.parametrize("length", [20, 33, 60])
+@pytest.mark.parametrize("shifts", [range(60), range(12), range(0, 60, 7)])
+def test_against_a_slow_loop(length: int, shifts: range) -> None:
     rng = np.random.default_rng(1)
-    length = 60
     first, second = (rng.choice(length, 8, replace=False) for _ in range(2))
+    shifts = range(shifts.start, min(shifts.stop, length), shifts.step)
 
     def gaps(shift: int) -> list[list[int]]:
         def one(s: int, t: int) -> int:
@@ -33,11 +35,11 @@ def test_against_a_slow_loop() -> None:
     def statistic(shift: int) -> int:
         return sum(int(np.sign(g)) * max(REACH + 1 - abs(g), 0) for row in gaps(shift) for g in row)
 
-    found = lead(first, second, length, np.arange(length))
+    found = lead(first, second, length, np.array(shifts))
     means = [np.mean([g for g in row if abs(g) <= REACH]) for row in gaps(0) if min(map(abs, row)) <= REACH]
     assert found.near == len(means)
     assert found.estimate == pytest.approx(np.mean(means))
-    assert found.p == np.mean([abs(statistic(s)) >= abs(statistic(0)) for s in range(length)])
+    assert found.p == np.mean([abs(statistic(s)) >= abs(statistic(0)) for s in shifts])
 
 
 def test_independent_layers_seldom_lead() -> None:
