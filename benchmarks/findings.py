@@ -23,7 +23,9 @@ import lca_analysis as lca
 from lca_analysis.store import Store
 
 PAGE = Path(__file__).parents[1] / "docs" / "findings.md"
-SINGLE = ("fc-plain", "fc-momentum-0.5", "fc-momentum-0", "lenet-plain", "resnet-plain")
+SINGLE = tuple(
+    f"{name}-{variant}" for name in ("fc", "lenet", "resnet") for variant in ("plain", "momentum-0.5", "momentum-0")
+)
 MEAN = "mean over runs, t"
 MOST = 5
 """Layers of a network of which all are shown; of others the first and the last."""
