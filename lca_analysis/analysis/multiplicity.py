@@ -14,6 +14,9 @@ MIN_EFFECTIVE = 20
 many tests asks for are too light: 100 iterations at an autocorrelation of 0.9 count as 5, and one of 40 true nulls was
 rejected in 15 to 18 % of such runs, at one of single spans in up to a quarter."""
 
+UNCORRECTED = "; 1, since "
+"""Between the name of a correction and the reason why a test has the corrected p-value 1 instead."""
+
 
 def too_few_to_correct(p: ArrayLike, effective: ArrayLike) -> NDArray[np.bool_]:
     """Find the tests that count as too few independent iterations for a correction of several tests.

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lca_analysis.analysis.bootstrap import BootstrapMean, Interval
 from lca_analysis.analysis.inference import MeanTest
-from lca_analysis.analysis.multiplicity import MIN_EFFECTIVE, adjust, too_few_to_correct
+from lca_analysis.analysis.multiplicity import MIN_EFFECTIVE, UNCORRECTED, adjust, too_few_to_correct
 from lca_analysis.store import TABLES
 
 ITERATIONS, PARAMETERS = "iterations", "parameters"
@@ -113,7 +113,7 @@ def _told(adjustment: str, row: Row, few: bool) -> str:
     """Name a correction, or say why it could not be made."""
     if not few:
         return adjustment
-    return f"{adjustment}; 1, since {row.effective:.1f} independent iterations are too few ({MIN_EFFECTIVE} needed)"
+    return f"{adjustment}{UNCORRECTED}{row.effective:.1f} independent iterations are too few ({MIN_EFFECTIVE} needed)"
 
 
 def to_frame(rows: Iterable[Row], table: str) -> pd.DataFrame:

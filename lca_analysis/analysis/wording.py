@@ -2,6 +2,8 @@
 
 import pandas as pd
 
+from lca_analysis.analysis.multiplicity import UNCORRECTED
+
 LEVEL = 0.05
 """Adjusted p-values at most this large count as significant."""
 
@@ -41,7 +43,9 @@ def test_text(row: pd.Series) -> str:
         return f"no test: {row['reason']}"
     if row["p_adjusted"] == row["p"] or pd.isna(row["p_adjusted"]):
         return f"p {p_text(row['p'])}"
-    return f"{row['adjustment']} p {p_text(row['p_adjusted'])}"
+    name, _, why = row["adjustment"].partition(UNCORRECTED)
+    text = f"{name} p {p_text(row['p_adjusted'])}"
+    return f"{text}, since {why}" if why else text
 
 
 def significant(row: pd.Series) -> bool:
