@@ -66,8 +66,8 @@ def report(
         A table of the store cannot be read.
     """
     store = store if isinstance(store, Store) else open_store(store)
-    Path(out).mkdir(parents=True, exist_ok=True)  # where that cannot be, say so before the work
     chosen = _reportable([Sources(store, name) for name in _runs(store, run)])
+    Path(out).mkdir(parents=True, exist_ok=True)  # where that cannot be, say so before the work
     several = len(chosen) > 1 if index is None else index
     with track(len(chosen) * len(DRAWINGS), "report", "figure", progress) as bar:
         pages = [_report_run(sources, Path(out), several, pdf, bar.update) for sources in chosen]
