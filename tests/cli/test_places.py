@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from report import made_up
 
 from lca_analysis.cli.entry import main
 from lca_analysis.errors import explain
@@ -22,7 +23,7 @@ KNOWN = {
 
 @pytest.fixture(autouse=True)
 def places(tmp_path, monkeypatch):
-    """A file, an empty store, the store of a run that was not computed, and a run with a folder for its manifest."""
+    """A file, stores that are empty, not computed, and fit for a report, and a run with a folder for its manifest."""
     monkeypatch.chdir(tmp_path)
     Path("afile").write_text("nothing to see")
     open_store("bare", create=True)
@@ -33,6 +34,7 @@ def places(tmp_path, monkeypatch):
         "created": "2024-01-01", "versions": "{}",
     }  # fmt: skip
     open_store("uncomputed", create=True).write_part("runs", {name: [value] for name, value in row.items()}, "run")
+    made_up.write_store(Path("made"), 3)
     shutil.copytree(RUN, "odd")
     Path("odd/run.json").unlink()
     Path("odd/run.json").mkdir()
@@ -41,8 +43,8 @@ def places(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("line", "code", "said"),
     [
-        ("report bare --out afile", 9, "afile: File exists; something stands in the way; name another place"),
-        ("report bare --out afile/x", 9, "afile/x: Not a directory; a file stands where a folder is needed"),
+        ("report made --out afile", 9, "afile: File exists; something stands in the way; name another place"),
+        ("report made --out afile/x", 9, "afile/x: Not a directory; a file stands where a folder is needed"),
         ("animate bare --out afile/x.gif", 9, "afile: File exists"),
         ("animate bare", 3, "bare has no runs; compute one with: lca compute"),
         ("animate uncomputed", 3, "the run 'run' in uncomputed was not computed; run: lca compute"),
