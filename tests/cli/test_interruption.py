@@ -22,7 +22,16 @@ def run(*arguments):
     return ended.value.code
 
 
+@pytest.fixture
+def listening():
+    """Undo what a shell does to the background: its processes ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends a signal to a thread")
+@pytest.mark.usefixtures("listening")
 def test_an_interruption_that_python_drops_is_heard(monkeypatch, capsys):
     def dropped_then_long(*_, **__):
         Dropped()
