@@ -1,8 +1,10 @@
 """Inner loops of format version 4: folded residuals to symbols and low bits, and back.
 
-`means`, `counts`, `groups`, `starts` and `segments` are those of `symbols.Symbols`; `low` holds low bits in 64-bit
-words. Indices are unsigned, which spares numba the check for negative ones. None is out of bounds, whatever the symbols
-are: they lie where the contexts say, and `low_words` is asked for the low bits before they are read.
+`means`, `contexts`, `groups`, `starts` and `segments` are those of `symbols.Symbols`; `placed` holds symbols as the
+words lie, `symbols` as the groups do. Indices are unsigned, which spares numba the check for negative ones. None is out
+of bounds, whatever the symbols are: they lie where the contexts say, and `low_words` is asked for the low bits before
+they are read. Loops that only compute are kept apart from those that look things up: the compiler takes many words of
+them at once.
 """
 
 from typing import Any
@@ -11,29 +13,63 @@ import numpy as np
 
 from lca_analysis.trajectory.compiled import inner, kernel, leading_zeros
 from lca_analysis.trajectory.kernels import fold
-from lca_analysis.trajectory.symbols import CONTEXTS
+from lca_analysis.trajectory.low_bits import NOTHING, finish, get, put
+from lca_analysis.trajectory.symbols import CONTEXTS, LANES
 
 SMALLEST_GROUP = 4096  # words; part of the format: a group has code tables of its own
 _W = np.uint64
 
 
+@kernel
+def plan(means: Any, contexts: Any, counts: Any, groups: Any, starts: Any, segments: Any) -> int:
+    """Find contexts, join them to groups of enough words, and where the symbols of each lie; how many groups.
+
+    Each lane, a part of the words, has starts of its own: what one word must wait for is then not the word before it.
+    """
+    for i in range(means.size):
+        contexts[i] = np.uint8((means[i] >> np.uint16(8)) + ((means[i] >> np.uint16(7)) & np.uint16(1)))  # rounded
+    _count(contexts, counts)
+    number = _group(counts, groups, segments)
+    starts[:, :number] = 0
+    for lane in range(LANES):
+        for context in range(CONTEXTS):
+            starts[lane, groups[context]] += counts[lane, context]
+    for group in range(number):
+        start = segments[2 * group]
+        for lane in range(LANES):
+            start, starts[lane, group] = start + starts[lane, group], start
+    return number
+
+
 @inner
-def _group(counts: Any, groups: Any, starts: Any, segments: Any) -> int:
-    """Join means, from the lowest up, to groups of enough words, and forget how many each has; how many groups."""
+def _count(contexts: Any, counts: Any) -> None:
+    """Count the words of each lane and context."""
+    counts[:] = 0
+    part = _W(contexts.size) // _W(LANES)
+    for i in range(part):
+        counts[0, contexts[i]] += np.uint32(1)
+        counts[1, contexts[i + part]] += np.uint32(1)
+        counts[2, contexts[i + _W(2) * part]] += np.uint32(1)
+        counts[3, contexts[i + _W(3) * part]] += np.uint32(1)
+    for i in range(_W(4) * part, _W(contexts.size)):
+        counts[3, contexts[i]] += np.uint32(1)
+
+
+@inner
+def _group(counts: Any, groups: Any, segments: Any) -> Any:
+    """Join contexts, from the lowest up, to groups of enough words; how many groups."""
     number: Any = 0
     start: Any = 0
     end: Any = 0
     for context in range(CONTEXTS):
         groups[context] = number
-        end += np.int64(counts[context])
-        counts[context] = 0
+        for lane in range(LANES):
+            end += np.int64(counts[lane, context])
         if end - start >= SMALLEST_GROUP:
-            starts[number] = segments[2 * number] = start
-            segments[2 * number + 1] = end - start
+            segments[2 * number], segments[2 * number + 1] = start, end - start
             number, start = number + 1, end
     if number == 0:
-        starts[0] = segments[0] = 0
-        segments[1] = end
+        segments[0], segments[1] = 0, end
         return 1
     segments[2 * number - 1] += end - start
     for context in range(CONTEXTS):
@@ -42,60 +78,41 @@ def _group(counts: Any, groups: Any, starts: Any, segments: Any) -> int:
 
 
 @inner
-def _context(mean: Any) -> Any:
-    """Round a mean to its context."""
-    return (_W(mean) + _W(128)) >> _W(8)
-
-
-@inner
-def _take(i: Any, symbol: Any, means: Any, shift: Any, counts: Any) -> None:
-    """Take a symbol into the mean of its place."""
-    mean = np.int64(means[i])
-    mean += (np.int64(symbol << _W(8)) - mean) >> shift
-    means[i] = mean
-    counts[_context(mean)] += np.uint32(1)
-
-
-@inner
-def _place(i: Any, means: Any, groups: Any, starts: Any) -> Any:
+def _place(i: Any, lane: Any, contexts: Any, groups: Any, starts: Any) -> Any:
     """Where the symbol of a word lies."""
-    group = _W(groups[_context(means[i])])
-    place = starts[group]
-    starts[group] = place + _W(1)
+    group = _W(groups[contexts[i]])
+    place = starts[lane, group]
+    starts[lane, group] = place + _W(1)
     return place
 
 
 @inner
-def _put(folded: Any, i: Any, bits: Any, means: Any, shift: Any, counts: Any, groups: Any, starts: Any,
-         symbols: Any, low: Any) -> Any:  # fmt: skip
-    """Code one word; `bits` are the place in `low`, the bits in use there, and those bits."""
-    place, used, word = bits
-    wide = _W(folded)
-    count = max(_W(64) - leading_zeros(wide), _W(2)) - _W(2)
-    symbol = (wide >> count) + _W(2) * count
-    symbols[_place(i, means, groups, starts)] = symbol
-    _take(i, symbol, means, shift, counts)
-    rest = wide & ((_W(1) << count) - _W(1))
-    word |= rest << used
-    used += count
-    low[place] = word
-    full = used >> _W(6)
-    used &= _W(63)
-    return place + full, used, rest >> (count - used) if full else word
+def _learn(means: Any, placed: Any, young: Any) -> None:
+    """Take symbols into the means of their places: with a weight of 1/8, or all of them where nothing is known yet."""
+    if young:
+        for i in range(means.size):
+            means[i] = np.uint16(placed[i]) << np.uint16(8)
+        return
+    for i in range(means.size):
+        mean = np.int16(means[i])
+        more = np.int16(np.int16(np.int16(placed[i]) << np.int16(8)) - mean)
+        means[i] = np.uint16(mean + np.int16(more >> np.int16(3)))
 
 
 @inner
-def _get(i: Any, bits: Any, means: Any, shift: Any, counts: Any, groups: Any, starts: Any, symbols: Any,
-         low: Any) -> Any:  # fmt: skip
-    """Undo `_put`; gives the word too."""
-    place, used = bits
-    symbol = _W(symbols[_place(i, means, groups, starts)])
-    _take(i, symbol, means, shift, counts)
-    count = max(symbol >> _W(1), _W(1)) - _W(1)
-    rest = (low[place] >> used) | ((low[place + _W(1)] << (_W(63) - used)) << _W(1))
-    wide = ((symbol - _W(2) * count) << count) | (rest & ((_W(1) << count) - _W(1)))
-    used += count
-    return (place + (used >> _W(6)), used & _W(63)), wide
+def _split(folded: Any, contexts: Any, groups: Any, starts: Any, placed: Any, symbols: Any, low: Any) -> Any:
+    """Split words in symbols and low bits; how many 64-bit words of low bits there are."""
+    under_way, end, size = NOTHING, _W(0), _W(folded.size)
+    for lane in range(LANES):
+        begin, end = end, end + size // _W(LANES) if lane < LANES - 1 else size
+        for i in range(begin, end):
+            wide = _W(folded[i])
+            width = max(_W(64) - leading_zeros(wide), _W(2)) - _W(2)
+            symbol = (wide >> width) + _W(2) * width
+            placed[i] = symbol
+            symbols[_place(i, lane, contexts, groups, starts)] = symbol
+            under_way = put(low, under_way, wide & ((_W(1) << width) - _W(1)), width)
+    return finish(low, under_way)
 
 
 @kernel
@@ -108,19 +125,19 @@ def weighted_sum(words: Any) -> Any:
 
 
 @kernel
-def pack(folded: Any, means: Any, shift: Any, counts: Any, groups: Any, starts: Any, segments: Any, symbols: Any,
-         low: Any) -> Any:  # fmt: skip
+def pack(folded: Any, means: Any, young: Any, contexts: Any, counts: Any, groups: Any, starts: Any, segments: Any,
+         placed: Any, symbols: Any, low: Any) -> Any:  # fmt: skip
     """Code folded residuals; gives the numbers of groups and of words of low bits."""
-    number, bits = _group(counts, groups, starts, segments), (_W(0), _W(0), _W(0))
-    for i in range(_W(folded.size)):
-        bits = _put(folded[i], i, bits, means, shift, counts, groups, starts, symbols, low)
-    return number, _finish(bits, low)
+    number = plan(means, contexts, counts, groups, starts, segments)
+    used = _split(folded, contexts, groups, starts, placed, symbols, low)
+    _learn(means, placed, young)
+    return number, used
 
 
 @kernel
 def fold_and_pack(words: Any, last: Any, before: Any, ends: Any, predictors: Any, factors: Any, infinity: Any, top: Any,
-                  folded: Any, means: Any, shift: Any, counts: Any, groups: Any, starts: Any, segments: Any,
-                  symbols: Any, low: Any) -> Any:  # fmt: skip
+                  folded: Any, means: Any, young: Any, contexts: Any, counts: Any, groups: Any, starts: Any,
+                  segments: Any, placed: Any, symbols: Any, low: Any) -> Any:  # fmt: skip
     """Do `fold` by stretches, `weighted_sum` and `pack`: in one call, so that the interpreter is asked for once."""
     begin = 0
     for span in range(ends.size):
@@ -128,22 +145,8 @@ def fold_and_pack(words: Any, last: Any, before: Any, ends: Any, predictors: Any
         fold(words[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top,
              folded[begin:end])  # fmt: skip
         begin = end
-    number, used = pack(folded, means, shift, counts, groups, starts, segments, symbols, low)
+    number, used = pack(folded, means, young, contexts, counts, groups, starts, segments, placed, symbols, low)
     return number, used, weighted_sum(words)
-
-
-@inner
-def _finish(bits: Any, low: Any) -> Any:
-    """Write the last bits; how many words there are."""
-    place, used, word = bits
-    low[place] = word
-    return place + _W(used > _W(0))
-
-
-@kernel
-def group(counts: Any, groups: Any, starts: Any, segments: Any) -> int:
-    """Group the means, as the next frame needs it; gives the number of groups."""
-    return _group(counts, groups, starts, segments)
 
 
 @kernel
@@ -159,8 +162,24 @@ def low_words(symbols: Any, most: Any) -> int:
 
 
 @kernel
-def unpack(folded: Any, means: Any, shift: Any, counts: Any, groups: Any, starts: Any, symbols: Any, low: Any) -> None:
-    """Undo `pack`, behind `group`; `low` has a word more than it needs."""
-    bits = (_W(0), _W(0))
-    for i in range(_W(folded.size)):
-        bits, folded[i] = _get(i, bits, means, shift, counts, groups, starts, symbols, low)
+def unpack(folded: Any, means: Any, young: Any, contexts: Any, groups: Any, starts: Any, placed: Any, symbols: Any,
+           low: Any, bases: Any, widths: Any) -> None:  # fmt: skip
+    """Undo `pack`, behind `plan`; `low` has a 64-bit word more than it needs.
+
+    `bases` and `widths` say for each symbol what word it stands for without low bits, and how many those are.
+    """
+    part, size = _W(folded.size) // _W(LANES), _W(folded.size)
+    for i in range(part):
+        placed[i] = symbols[_place(i, 0, contexts, groups, starts)]
+        placed[i + part] = symbols[_place(i + part, 1, contexts, groups, starts)]
+        placed[i + _W(2) * part] = symbols[_place(i + _W(2) * part, 2, contexts, groups, starts)]
+        placed[i + _W(3) * part] = symbols[_place(i + _W(3) * part, 3, contexts, groups, starts)]
+    for i in range(_W(4) * part, size):
+        placed[i] = symbols[_place(i, 3, contexts, groups, starts)]
+    _learn(means, placed, young)
+    position = _W(0)
+    for i in range(size):
+        symbol = placed[i]
+        width = _W(widths[symbol])
+        folded[i] = bases[symbol] | (get(low, position) & ((_W(1) << width) - _W(1)))
+        position += width

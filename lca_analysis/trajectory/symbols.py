@@ -5,7 +5,11 @@ are stored as they are; symbols are compressed by zstd, whose Huffman tables do 
 places whose residuals have been about as large have a table of their own.
 """
 
+from functools import cache
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.entropy import compress_segments, decompress_segments
@@ -15,7 +19,7 @@ from lca_analysis.trajectory.state import BlockState
 from lca_analysis.trajectory.words import WordFormat, Words
 
 CONTEXTS = 128  # a symbol is less than twice the largest word's bits, and a context is a rounded mean of symbols
-_DECAY = 3  # a new symbol has a weight of 2^-3 in its place's mean; the first one behind a keyframe all of it
+LANES = 4  # parts of a block that kernels go through side by side
 
 
 class Symbols:
@@ -27,11 +31,12 @@ class Symbols:
 
     def __init__(self, size: int, form: WordFormat, scratch: Scratch, encodes: bool) -> None:
         self._size = size
+        self._word = form.word
         self._scratch = scratch
         self._means = np.zeros(size, np.uint16)
-        self._counts = np.zeros(CONTEXTS, np.uint32)
+        self._counts = np.zeros((LANES, CONTEXTS), np.uint32)
         self._groups = np.zeros(CONTEXTS, np.uint8)  # of each context, and of each group:
-        self._starts = np.zeros(CONTEXTS, np.uint64)  # where its next symbol lies
+        self._starts = np.zeros((LANES, CONTEXTS), np.uint64)  # where its next symbol of a lane lies
         self._segments = np.zeros(2 * CONTEXTS, np.uint64)  # where it begins, and how many symbols it has
         self._prepare(form, encodes)
         self.forget()
@@ -39,49 +44,50 @@ class Symbols:
     def forget(self) -> None:
         """Begin anew, as behind a keyframe: one context for all."""
         self._means.fill(0)
-        self._counts.fill(0)
-        self._counts[0] = self._size
-        self._shift = 0
+        self._young = True
 
     def pack(self, folded: Words) -> list[bytes]:
         """Code folded residuals: a stream of low bits, and one of each group's symbols."""
         from lca_analysis.trajectory import symbol_kernels as kernels
 
-        symbols, low = self._memory(folded)
-        learnt = self._means, self._shift, self._counts, self._groups, self._starts
-        groups, used = kernels.pack(folded, *learnt, self._segments, symbols, low)
-        self._shift = _DECAY
-        return [low[:used].tobytes(), *compress_segments(symbols, self._segments[: 2 * groups])]
+        *planned, placed, symbols, low = self._memory()
+        groups, used = kernels.pack(folded, self._means, self._young, *planned, placed, symbols, low)
+        return self._streams(groups, used, symbols, low)
 
     def fold_and_pack(self, state: BlockState, words: Words, spans: Spans, folded: Words) -> tuple[list[bytes], int]:
         """Fold the residuals of a point that follows the state, move on to it, and `pack`; gives the checksum too."""
         from lca_analysis.trajectory import symbol_kernels as kernels
 
-        symbols, low = self._memory(folded)
-        learnt = self._means, self._shift, self._counts, self._groups, self._starts, self._segments
+        *planned, placed, symbols, low = self._memory()
         groups, used, checksum = kernels.fold_and_pack(
-            words, state.words, state.before, *spans, folded, *learnt, symbols, low
+            words, state.words, state.before, *spans, folded, self._means, self._young, *planned, placed, symbols, low
         )
-        self._shift = _DECAY
         state.advance()
-        return [low[:used].tobytes(), *compress_segments(symbols, self._segments[: 2 * groups])], int(checksum)
+        return self._streams(groups, used, symbols, low), int(checksum)
 
     def unpack(self, streams: list[memoryview], folded: Words) -> None:
         """Undo `pack`; CorruptError for streams that cannot be those of these words."""
         from lca_analysis.trajectory import symbol_kernels as kernels
 
-        groups = kernels.group(self._counts, self._groups, self._starts, self._segments)
-        if len(streams) != groups + 1:
+        contexts, counts, groups, starts, segments, placed, symbols, low = self._memory()
+        number = kernels.plan(self._means, contexts, counts, groups, starts, segments)
+        if len(streams) != number + 1:
             raise CorruptError("the frame does not have as many streams as groups of symbols")
-        symbols, low = self._memory(folded)
-        decompress_segments(streams[1:], symbols, self._segments[: 2 * groups])
+        decompress_segments(streams[1:], symbols, segments[: 2 * number])
         needed = kernels.low_words(symbols, 16 * folded.itemsize)
         if needed < 0 or 8 * needed != len(streams[0]):
             raise CorruptError("the low bits of a block are not those of its symbols")
-        low[:needed] = np.frombuffer(streams[0], "<u8")
-        low[needed] = 0  # is looked at beside the last ones
-        kernels.unpack(folded, self._means, self._shift, self._counts, self._groups, self._starts, symbols, low)
-        self._shift = _DECAY
+        low.view(np.uint64)[:needed] = np.frombuffer(streams[0], "<u8")
+        low.view(np.uint64)[needed] = 0  # is looked at beside the last ones
+        kernels.unpack(
+            folded, self._means, self._young, contexts, groups, starts, placed, symbols, low, *_of_symbols(self._word)
+        )
+        self._young = False
+
+    def _streams(self, groups: int, used: int, symbols: Words, low: Words) -> list[bytes]:
+        """Compress what was packed."""
+        self._young = False
+        return [low.view(np.uint64)[:used].tobytes(), *compress_segments(symbols, self._segments[: 2 * groups])]
 
     def _prepare(self, form: WordFormat, encodes: bool) -> None:
         """Compile, or load, the kernels for one kind of word."""
@@ -89,21 +95,40 @@ class Symbols:
         from lca_analysis.trajectory.compiled import first_call
 
         none: Words = np.empty(0, form.word)
-        means, symbols, low = np.empty(0, np.uint16), np.empty(0, np.uint8), np.empty(2, np.uint64)
-        learnt = means, 0, self._counts, self._groups, self._starts
+        means, placed, low = np.empty(0, np.uint16), np.empty(0, np.uint8), np.empty(2, _low_word(form.word))
+        planned = placed, self._counts, self._groups, self._starts, self._segments
         first_call(kernels.weighted_sum, none)
+        first_call(kernels.plan, means, *planned)
         if encodes:
-            first_call(kernels.pack, none, *learnt, self._segments, symbols, low)
+            first_call(kernels.pack, none, means, True, *planned, placed, placed, low)
         else:
-            first_call(kernels.unpack, none, *learnt, symbols, low)
-            first_call(kernels.group, self._counts, self._groups, self._starts, self._segments)
-            first_call(kernels.low_words, symbols, 0)
+            learnt = means, True, placed, self._groups, self._starts, placed, placed, low
+            first_call(kernels.unpack, none, *learnt, *_of_symbols(form.word))
+            first_call(kernels.low_words, placed, 0)
         if encodes and is_compiled(form):
             spans = no_spans(form)
-            first_call(kernels.fold_and_pack, none, none, none, *spans, none, *learnt, self._segments, symbols, low)
+            first_call(
+                kernels.fold_and_pack, none, none, none, *spans, none, means, True, *planned, placed, placed, low
+            )
 
-    def _memory(self, folded: Words) -> tuple[Words, Words]:
-        """Memory for the symbols of a block, and for the most low bits that it can have."""
-        bits = 8 * folded.itemsize - 2
-        low = self._scratch.array("low", self._size * bits // 64 + 2, np.dtype(np.uint64))
-        return self._scratch.array("symbols", self._size, np.dtype(np.uint8)), low
+    def _memory(self) -> tuple[Words, ...]:
+        """Contexts, counts, groups, starts, segments; symbols by words and by groups, and the most low bits."""
+        size, byte = self._size, np.dtype(np.uint8)
+        contexts, placed, symbols = (self._scratch.array(use, size, byte) for use in ("contexts", "placed", "symbols"))
+        bits = 8 * self._word.itemsize - 2
+        low = self._scratch.array("low", 2 * (size * bits // 64 + 2), np.dtype(np.uint32))
+        planned = contexts, self._counts, self._groups, self._starts, self._segments
+        return *planned, placed, symbols, low.view(_low_word(self._word))
+
+
+def _low_word(word: np.dtype[Any]) -> np.dtype[Any]:
+    """The words in which low bits are taken apart."""
+    return np.dtype(np.uint64 if word.itemsize == 8 else np.uint32)
+
+
+@cache
+def _of_symbols(word: np.dtype[Any]) -> tuple[Words, NDArray[np.uint8]]:
+    """For each symbol: the word that it stands for without low bits, and how many those are."""
+    symbols = np.arange(16 * word.itemsize, dtype=np.uint64)
+    widths = np.maximum(symbols >> 1, 1) - 1
+    return ((symbols - 2 * widths) << widths).astype(word), widths.astype(np.uint8)
