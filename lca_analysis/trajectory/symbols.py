@@ -19,6 +19,8 @@ from lca_analysis.trajectory.state import BlockState
 from lca_analysis.trajectory.words import WordFormat, Words
 
 CONTEXTS = 128  # a symbol is less than twice the largest word's bits, and a context is a rounded mean of symbols
+_Planned = tuple[Words, Words, Words, Words, Words]
+_Work = tuple[Words, Words, Words]
 LANES = 4  # parts of a block that kernels go through side by side
 
 
@@ -50,27 +52,28 @@ class Symbols:
         """Code folded residuals: a stream of low bits, and one of each group's symbols."""
         from lca_analysis.trajectory import symbol_kernels as kernels
 
-        *planned, placed, symbols, low = self._memory()
-        groups, used = kernels.pack(folded, self._means, self._young, *planned, placed, symbols, low)
-        return self._streams(groups, used, symbols, low)
+        planned, work = self._memory()
+        groups, used = kernels.pack(folded, self._means, self._young, *planned, *work)
+        return self._streams(groups, used, work)
 
     def fold_and_pack(self, state: BlockState, words: Words, spans: Spans, folded: Words) -> tuple[list[bytes], int]:
         """Fold the residuals of a point that follows the state, move on to it, and `pack`; gives the checksum too."""
         from lca_analysis.trajectory import symbol_kernels as kernels
 
-        *planned, placed, symbols, low = self._memory()
+        planned, work = self._memory()
         groups, used, checksum = kernels.fold_and_pack(
-            words, state.words, state.before, *spans, folded, self._means, self._young, *planned, placed, symbols, low
+            words, state.words, state.before, *spans, folded, self._means, self._young, *planned, *work
         )
         state.advance()
-        return self._streams(groups, used, symbols, low), int(checksum)
+        return self._streams(groups, used, work), int(checksum)
 
     def unpack(self, streams: list[memoryview], folded: Words) -> None:
         """Undo `pack`; CorruptError for streams that cannot be those of these words."""
         from lca_analysis.trajectory import symbol_kernels as kernels
 
-        contexts, counts, groups, starts, segments, placed, symbols, low = self._memory()
-        number = kernels.plan(self._means, contexts, counts, groups, starts, segments)
+        planned, work = self._memory()
+        (contexts, _, groups, starts, segments), (_, symbols, low) = planned, work
+        number = kernels.plan(self._means, *planned)
         if len(streams) != number + 1:
             raise CorruptError("the frame does not have as many streams as groups of symbols")
         decompress_segments(streams[1:], symbols, segments[: 2 * number])
@@ -79,13 +82,13 @@ class Symbols:
             raise CorruptError("the low bits of a block are not those of its symbols")
         low.view(np.uint64)[:needed] = np.frombuffer(streams[0], "<u8")
         low.view(np.uint64)[needed] = 0  # is looked at beside the last ones
-        kernels.unpack(
-            folded, self._means, self._young, contexts, groups, starts, placed, symbols, low, *_of_symbols(self._word)
-        )
+        learnt = self._means, self._young, contexts, groups, starts
+        kernels.unpack(folded, *learnt, *work, *_of_symbols(self._word))
         self._young = False
 
-    def _streams(self, groups: int, used: int, symbols: Words, low: Words) -> list[bytes]:
+    def _streams(self, groups: int, used: int, work: _Work) -> list[bytes]:
         """Compress what was packed."""
+        _, symbols, low = work
         self._young = False
         return [low.view(np.uint64)[:used].tobytes(), *compress_segments(symbols, self._segments[: 2 * groups])]
 
@@ -111,14 +114,13 @@ class Symbols:
                 kernels.fold_and_pack, none, none, none, *spans, none, means, True, *planned, placed, placed, low
             )
 
-    def _memory(self) -> tuple[Words, ...]:
-        """Contexts, counts, groups, starts, segments; symbols by words and by groups, and the most low bits."""
+    def _memory(self) -> tuple[_Planned, _Work]:
+        """Contexts, counts, groups, starts, segments; and symbols by words and by groups, and the most low bits."""
         size, byte = self._size, np.dtype(np.uint8)
         contexts, placed, symbols = (self._scratch.array(use, size, byte) for use in ("contexts", "placed", "symbols"))
         bits = 8 * self._word.itemsize - 2
-        low = self._scratch.array("low", 2 * (size * bits // 64 + 2), np.dtype(np.uint32))
-        planned = contexts, self._counts, self._groups, self._starts, self._segments
-        return *planned, placed, symbols, low.view(_low_word(self._word))
+        low = self._scratch.array("low", 2 * (size * bits // 64 + 2), np.dtype(np.uint32)).view(_low_word(self._word))
+        return (contexts, self._counts, self._groups, self._starts, self._segments), (placed, symbols, low)
 
 
 def _low_word(word: np.dtype[Any]) -> np.dtype[Any]:
