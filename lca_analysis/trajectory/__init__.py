@@ -17,7 +17,7 @@ from lca_analysis.trajectory.run import Run, Step, open_run
 from lca_analysis.trajectory.summary import describe
 from lca_analysis.trajectory.verification import VerificationReport, verify
 from lca_analysis.trajectory.words import bfloat16_to_float32, float32_to_bfloat16, to_numbers
-from lca_analysis.trajectory.writer import RunWriter
+from lca_analysis.trajectory.writer import PointWords, RunWriter
 
 __all__ = [
     "FORMAT_VERSION",
@@ -26,6 +26,7 @@ __all__ = [
     "Manifest",
     "OptimizerInfo",
     "Point",
+    "PointWords",
     "ProblemReference",
     "RecordingPolicy",
     "Run",

@@ -1,6 +1,7 @@
 """What stands between folded residuals and the streams of a frame, by format version."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -13,11 +14,20 @@ from lca_analysis.trajectory.presets import KEPT, PLAIN, SORTED, SYMBOLS, Preset
 from lca_analysis.trajectory.residuals import Spans, fold, is_compiled, kernel_spans
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.state import BlockState
-from lca_analysis.trajectory.symbols import Symbols
+from lca_analysis.trajectory.symbols import LOT, Symbols
 from lca_analysis.trajectory.words import Words
 
 SYMBOLS_SINCE = 4  # format version
+_OF_SYMBOLS = 0.5  # bytes that a symbol is counted with
 Chosen = tuple[list[int], list[float]]  # predictor and momentum of each piece
+
+
+class Coded(NamedTuple):
+    """A point: the order that the frame names, its streams, and the checksum of its words."""
+
+    order: int
+    streams: list[bytes]
+    checksum: int
 
 
 class ResidualCoder(Protocol):
@@ -26,8 +36,11 @@ class ResidualCoder(Protocol):
     def forget(self) -> None:
         """Begin anew, behind a keyframe."""
 
-    def code(self, state: BlockState, words: Words, chosen: Chosen) -> tuple[int, list[bytes], int]:
-        """Fold a point that follows the state, move on to it, and `pack`; gives the checksum of the words too."""
+    def code(self, state: BlockState, lot: Sequence[Words], chosen: Chosen, limit: float) -> list[Coded]:
+        """Fold points that follow the state, move on to them, and `pack`; those after one above the limit wait."""
+
+    def weight(self, streams: list[bytes]) -> float:
+        """How large a frame is, roughly, in bytes: what the limit is about."""
 
     def pack(self, folded: Words) -> tuple[int, list[bytes]]:
         """Give the order that the frame names, and its streams."""
@@ -49,18 +62,26 @@ class SymbolCoder:
     def __init__(self, block: Block, scratch: Scratch, encodes: bool) -> None:
         self._symbols = Symbols(block.size, block.form, scratch, encodes)
         self._scratch = scratch
+        self._size = block.size
         self._spans: tuple[Chosen, Spans] | None = None
         self.forget = self._symbols.forget
 
-    def code(self, state: BlockState, words: Words, chosen: Chosen) -> tuple[int, list[bytes], int]:
-        """Fold a point that follows the state, move on to it, and `pack`: in one kernel where there is one."""
+    def code(self, state: BlockState, lot: Sequence[Words], chosen: Chosen, limit: float) -> list[Coded]:
+        """Fold points that follow the state, move on to them, and `pack`: in one kernel where there is one."""
+        words = lot[0]
         folded = self._scratch.array("folded", words.size, words.dtype)
         if not is_compiled(state.block.form):
             fold(state, words, *chosen, folded)
-            return *self.pack(folded), checksum(words, SYMBOLS_SINCE)
+            return [Coded(*self.pack(folded), checksum(words, SYMBOLS_SINCE))]
         if self._spans is None or self._spans[0] is not chosen:
             self._spans = chosen, kernel_spans(state, *chosen)
-        return SYMBOLS, *self._symbols.fold_and_pack(state, words, self._spans[1], folded)
+        most = int(min(limit - _OF_SYMBOLS * words.size, 8.0 * words.size) // 8)
+        coded = self._symbols.fold_and_pack(state, lot[:LOT], self._spans[1], folded, most)
+        return [Coded(SYMBOLS, *point) for point in coded]
+
+    def weight(self, streams: list[bytes]) -> float:
+        """Count low bits, and symbols at half a byte each."""
+        return len(streams[0]) + _OF_SYMBOLS * self._size
 
     def pack(self, folded: Words) -> tuple[int, list[bytes]]:
         """Give the order that the frame names, and its streams."""
@@ -89,11 +110,16 @@ class ClassCoder:
         if self._classes is not None:
             self._classes.forget()
 
-    def code(self, state: BlockState, words: Words, chosen: Chosen) -> tuple[int, list[bytes], int]:
-        """Fold a point that follows the state, move on to it, and `pack`."""
+    def code(self, state: BlockState, lot: Sequence[Words], chosen: Chosen, limit: float) -> list[Coded]:
+        """Fold the first point of a lot, which follows the state, move on to it, and `pack`."""
+        words = lot[0]
         folded = self._scratch.array("folded", words.size, words.dtype)
         fold(state, words, *chosen, folded)
-        return *self.pack(folded), checksum(words, SYMBOLS_SINCE - 1)
+        return [Coded(*self.pack(folded), checksum(words, SYMBOLS_SINCE - 1))]
+
+    def weight(self, streams: list[bytes]) -> float:
+        """Count all."""
+        return sum(map(len, streams))
 
     def pack(self, folded: Words) -> tuple[int, list[bytes]]:
         """Give the order that the frame names, and its streams: sorted by class where the preset says so."""

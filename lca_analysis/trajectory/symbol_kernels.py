@@ -135,18 +135,33 @@ def pack(folded: Any, means: Any, young: Any, contexts: Any, counts: Any, groups
 
 
 @kernel
-def fold_and_pack(words: Any, last: Any, before: Any, ends: Any, predictors: Any, factors: Any, infinity: Any, top: Any,
-                  folded: Any, means: Any, young: Any, contexts: Any, counts: Any, groups: Any, starts: Any,
-                  segments: Any, placed: Any, symbols: Any, low: Any) -> Any:  # fmt: skip
-    """Do `fold` by stretches, `weighted_sum` and `pack`: in one call, so that the interpreter is asked for once."""
-    begin = 0
-    for span in range(ends.size):
-        end = ends[span]
-        fold(words[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top,
-             folded[begin:end])  # fmt: skip
-        begin = end
-    number, used = pack(folded, means, young, contexts, counts, groups, starts, segments, placed, symbols, low)
-    return number, used, weighted_sum(words)
+def fold_and_pack(lot: Any, number: Any, limit: Any, last: Any, before: Any, ends: Any, predictors: Any, factors: Any,
+                  infinity: Any, top: Any, folded: Any, means: Any, young: Any, contexts: Any, counts: Any, groups: Any,
+                  starts: Any, segments: Any, placed: Any, symbols: Any, low: Any, found: Any) -> int:  # fmt: skip
+    """Do `fold` by stretches, `pack` and `weighted_sum` for the points of a lot; how many of them were coded.
+
+    All in one call, so that the interpreter is asked for once. It ends early behind a point of more words of low bits
+    than the limit. `symbols` and `low` have a row for each point, and so has `found`: of groups, words of low bits, and
+    the checksum; `segments` has those of all points, one behind the other, as places in all of `symbols`.
+    """
+    behind = 0
+    for k in range(number):
+        begin = 0
+        for span in range(ends.size):
+            end = ends[span]
+            fold(lot[k][begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top,
+                 folded[begin:end])  # fmt: skip
+            begin = end
+        last, before = before, last
+        joined, used = pack(folded, means, young and k == 0, contexts, counts, groups, starts, segments[behind:],
+                            placed, symbols[k], low[k])  # fmt: skip
+        for group in range(joined):
+            segments[behind + 2 * group] += np.uint64(k) * np.uint64(folded.size)
+        behind += 2 * joined
+        found[k, 0], found[k, 1], found[k, 2] = joined, used, weighted_sum(lot[k])
+        if used > limit:
+            return k + 1
+    return number
 
 
 @kernel

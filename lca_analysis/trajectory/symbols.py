@@ -5,7 +5,9 @@ are stored as they are; symbols are compressed by zstd, whose Huffman tables do 
 places whose residuals have been about as large have a table of their own.
 """
 
+from collections.abc import Sequence
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ CONTEXTS = 128  # a symbol is less than twice the largest word's bits, and a con
 _Planned = tuple[Words, Words, Words, Words, Words]
 _Work = tuple[Words, Words, Words]
 LANES = 4  # parts of a block that kernels go through side by side
+LOT = 8  # points at most that are coded in one call
 
 
 class Symbols:
@@ -54,18 +57,38 @@ class Symbols:
 
         planned, work = self._memory()
         groups, used = kernels.pack(folded, self._means, self._young, *planned, *work)
-        return self._streams(groups, used, work)
+        self._young = False
+        _, symbols, low = work
+        return [low.view(np.uint64)[:used].tobytes(), *compress_segments(symbols, self._segments[: 2 * groups])]
 
-    def fold_and_pack(self, state: BlockState, words: Words, spans: Spans, folded: Words) -> tuple[list[bytes], int]:
-        """Fold the residuals of a point that follows the state, move on to it, and `pack`; gives the checksum too."""
+    def fold_and_pack(
+        self, state: BlockState, lot: Sequence[Words], spans: Spans, folded: Words, limit: int
+    ) -> list[tuple[list[bytes], int]]:
+        """Fold points that follow the state, move on to them, and `pack`: streams and checksum of each.
+
+        It ends early behind a point whose low bits take more 64-bit words than the limit.
+        """
         from lca_analysis.trajectory import symbol_kernels as kernels
 
-        planned, work = self._memory()
-        groups, used, checksum = kernels.fold_and_pack(
-            words, state.words, state.before, *spans, folded, self._means, self._young, *planned, *work
-        )
-        state.advance()
-        return self._streams(groups, used, work), int(checksum)
+        planned, (placed, symbols, low) = self._memory(len(lot))
+        segments = np.empty(2 * CONTEXTS * len(lot), np.uint64)
+        found = np.empty((len(lot), 3), np.uint64)
+        arrays = self._means, self._young, *planned[:-1], segments, placed
+        padded = (*lot, *lot[:1] * (LOT - len(lot)))
+        done = kernels.fold_and_pack(
+            padded, len(lot), limit, state.words, state.before, *spans, folded, *arrays,
+            symbols.reshape(len(lot), -1), low.reshape(len(lot), -1), found,
+        )  # fmt: skip
+        self._young = False
+        for _ in range(done):
+            state.advance()
+        numbers = found[:done].tolist()
+        packed = iter(compress_segments(symbols, segments[: 2 * sum(groups for groups, _, _ in numbers)]))
+        rows = low.view(np.uint64).reshape(len(lot), -1)
+        return [
+            ([row[:used].tobytes(), *islice(packed, groups)], checksum)
+            for row, (groups, used, checksum) in zip(rows, numbers, strict=False)
+        ]
 
     def unpack(self, streams: list[memoryview], folded: Words) -> None:
         """Undo `pack`; CorruptError for streams that cannot be those of these words."""
@@ -86,12 +109,6 @@ class Symbols:
         kernels.unpack(folded, *learnt, *work, *_of_symbols(self._word))
         self._young = False
 
-    def _streams(self, groups: int, used: int, work: _Work) -> list[bytes]:
-        """Compress what was packed."""
-        _, symbols, low = work
-        self._young = False
-        return [low.view(np.uint64)[:used].tobytes(), *compress_segments(symbols, self._segments[: 2 * groups])]
-
     def _prepare(self, form: WordFormat, encodes: bool) -> None:
         """Compile, or load, the kernels for one kind of word."""
         from lca_analysis.trajectory import symbol_kernels as kernels
@@ -109,17 +126,17 @@ class Symbols:
             first_call(kernels.unpack, none, *learnt, *_of_symbols(form.word))
             first_call(kernels.low_words, placed, 0)
         if encodes and is_compiled(form):
-            spans = no_spans(form)
-            first_call(
-                kernels.fold_and_pack, none, none, none, *spans, none, means, True, *planned, placed, placed, low
-            )
+            rows = np.empty((1, 0), np.uint8), np.empty((1, 2), low.dtype), np.empty((1, 3), np.uint64)
+            folding = (none,) * LOT, 0, 0, none, none, *no_spans(form), none
+            first_call(kernels.fold_and_pack, *folding, means, True, *planned, placed, *rows)
 
-    def _memory(self) -> tuple[_Planned, _Work]:
-        """Contexts, counts, groups, starts, segments; and symbols by words and by groups, and the most low bits."""
+    def _memory(self, points: int = 1) -> tuple[_Planned, _Work]:
+        """Contexts, counts, groups, starts, segments; symbols by words, and of each point by groups, and low bits."""
         size, byte = self._size, np.dtype(np.uint8)
-        contexts, placed, symbols = (self._scratch.array(use, size, byte) for use in ("contexts", "placed", "symbols"))
-        bits = 8 * self._word.itemsize - 2
-        low = self._scratch.array("low", 2 * (size * bits // 64 + 2), np.dtype(np.uint32)).view(_low_word(self._word))
+        contexts, placed = (self._scratch.array(use, size, byte) for use in ("contexts", "placed"))
+        symbols = self._scratch.array("symbols", points * size, byte)
+        most = 2 * (size * (8 * self._word.itemsize - 2) // 64 + 2)  # 32-bit words
+        low = self._scratch.array("low", points * most, np.dtype(np.uint32)).view(_low_word(self._word))
         return (contexts, self._counts, self._groups, self._starts, self._segments), (placed, symbols, low)
 
 

@@ -2,12 +2,12 @@
 
 import copy
 import os
-import shutil
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from itertools import chain
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from itertools import accumulate, chain
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,27 +15,32 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from lca_analysis.disk import sync_folder
-from lca_analysis.errors import ArgumentError, CorruptError, FormatError, MismatchError
+from lca_analysis.errors import ArgumentError, MismatchError
 from lca_analysis.trajectory.blocks import Block, lay_out
+from lca_analysis.trajectory.creation import check_free, check_readable, clear, make_folder, released_on_failure
 from lca_analysis.trajectory.encoding import BlockEncoder
 from lca_analysis.trajectory.frames import DELTA, END, KEY, FrameHeader, pack_frame
-from lca_analysis.trajectory.locking import LOCK_NAME, local_folder, lock_folder, release
-from lca_analysis.trajectory.manifest import (
-    MANIFEST_NAME,
-    Manifest,
-    check_manifest,
-    decode_manifest,
-    encode_manifest,
-    write_manifest,
-)
+from lca_analysis.trajectory.locking import local_folder, lock_folder, release
+from lca_analysis.trajectory.manifest import MANIFEST_NAME, Manifest, check_manifest, write_manifest
 from lca_analysis.trajectory.payload import Payload, write_all
-from lca_analysis.trajectory.presets import PRESETS, BlockHeader
+from lca_analysis.trajectory.presets import PRESETS
 from lca_analysis.trajectory.resuming import cut_back
 from lca_analysis.trajectory.run import open_manifest
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.segments import SEGMENT_FOLDER, SEGMENT_MAGIC, segment_name
 from lca_analysis.trajectory.state import Coding
 from lca_analysis.trajectory.words import Words, to_words, word_format
+
+LOT_WORDS = 2**20  # of the points that are coded and written together
+
+
+class PointWords(NamedTuple):
+    """A point to write: its iteration, the words of each block, and as `RunWriter.append` takes them the others."""
+
+    iteration: int
+    words: Iterable[Words]
+    hyperparameters: list[dict[str, Any]] | None = None
+    scalars: Mapping[str, float] = {}
 
 
 class RunWriter:
@@ -68,6 +73,7 @@ class RunWriter:
         self._file: BinaryIO | None = None
         self._segments = 0
         self._points = 0
+        self._lot = max(1, LOT_WORDS // max(1, sum(block.size for block in self.blocks)))
         self._hyperparameters: list[dict[str, Any]] = []
         self._closed = False
 
@@ -100,12 +106,12 @@ class RunWriter:
                 f"there is no preset {manifest.recording.preset!r}; the presets are: {', '.join(PRESETS)}"
             )
         check_manifest(manifest, str(folder / MANIFEST_NAME))
-        _check_readable(manifest)
-        _check_free(folder, overwrite)
-        _make(folder)
-        with _released_on_failure(lock_folder(folder)) as lock:
-            _check_free(folder, overwrite)  # again: another writer may have been quicker
-            _clear(folder)
+        check_readable(manifest)
+        check_free(folder, overwrite)
+        make_folder(folder)
+        with released_on_failure(lock_folder(folder)) as lock:
+            check_free(folder, overwrite)  # again: another writer may have been quicker
+            clear(folder)
             (folder / SEGMENT_FOLDER).mkdir()
             write_manifest(folder, manifest)
         return cls(folder, manifest, lock)
@@ -142,7 +148,7 @@ class RunWriter:
         """
         folder = local_folder(path)
         open_manifest(folder)  # what is no run is not locked either
-        with _released_on_failure(lock_folder(folder)) as lock:
+        with released_on_failure(lock_folder(folder)) as lock:
             kept = cut_back(folder, iteration)
         writer = cls(folder, kept.manifest, lock)
         writer.iteration = kept.iteration
@@ -184,34 +190,29 @@ class RunWriter:
         """
         self._check_weights(iteration, weights)
         words = [to_words(weights[tensor.name], word_format(tensor.dtype)) for tensor in self.manifest.tensors]
-        self.append_words(iteration, (self._gather(block, words) for block in self.blocks), hyperparameters, scalars)
+        gathered = (self._gather(block, words) for block in self.blocks)
+        self.append_points([PointWords(iteration, gathered, hyperparameters, scalars or {})])
 
-    def append_words(
-        self,
-        iteration: int,
-        words: Iterable[Words],
-        hyperparameters: list[dict[str, Any]] | None = None,
-        scalars: Mapping[str, float] | None = None,
-    ) -> None:
-        """Write one point from the words of each of the `blocks`, one after the other; else as `append`."""
-        if self._closed:
-            raise ArgumentError(f"the writer of {self._folder} is closed, or failed before iteration {iteration}")
-        last = -1 if self.iteration is None else self.iteration
-        if iteration <= last:
-            raise ArgumentError(f"iteration {iteration} does not come after {last}, the last one recorded")
-        self._closed = True  # until the frame is written: after a failure the next delta would have no ground
-        if self._points == self.manifest.recording.segment_length:
+    def append_points(self, points: Sequence[PointWords]) -> None:
+        """Write points, several at once where they are small; else as `append`."""
+        while points:
+            number = 1 if self._file is None or self._is_full else self.manifest.recording.segment_length - self._points
+            lot, points = points[: min(number, self._lot)], points[min(number, self._lot) :]
+            self._append_lot(lot)
+
+    def _append_lot(self, lot: Sequence[PointWords]) -> None:
+        """Write points of one segment, a keyframe alone."""
+        self._check_order(lot)
+        self._closed = True  # until the frames are written: after a failure the next delta would have no ground
+        if self._is_full:
             self._finish_segment()
         kind = KEY if self._file is None else DELTA
-        header = FrameHeader(kind, iteration, scalars=dict(scalars or {}))
-        if kind == KEY:
-            header.layout, header.previous = self.manifest.layout_checksum, self.iteration
-        header.hyperparameters = self._changed(hyperparameters, kind)
-        with closing(Payload(self._folder)) as payload:
-            header.blocks = self._encode(words, kind, payload)
-            self._write(pack_frame(header, payload, payload.size))
-        self.iteration = iteration
-        self._points += 1
+        with ExitStack() as stack:
+            payloads = [stack.enter_context(closing(Payload(self._folder))) for _ in lot]
+            headers = [self._header(point, kind) for point in lot]
+            self._encode(lot, headers, payloads)
+            frames = zip(headers, payloads, strict=True)
+            self._write_lot(lot, [pack_frame(header, payload, payload.size) for header, payload in frames])
         self._closed = False
 
     def close(self, complete: bool = True) -> None:
@@ -245,6 +246,31 @@ class RunWriter:
                     f"but the run holds {tensor.shape} and {storage}"
                 )
 
+    def _check_order(self, lot: Sequence[PointWords]) -> None:
+        """Raise ArgumentError for points that cannot be written now."""
+        if self._closed:
+            raise ArgumentError(
+                f"the writer of {self._folder} is closed, or failed before iteration {lot[0].iteration}"
+            )
+        last = -1 if self.iteration is None else self.iteration
+        for point in lot:
+            if point.iteration <= last:
+                raise ArgumentError(f"iteration {point.iteration} does not come after {last}, the last one recorded")
+            last = point.iteration
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether the next point begins a segment."""
+        return self._points == self.manifest.recording.segment_length
+
+    def _header(self, point: PointWords, kind: str) -> FrameHeader:
+        """Begin the header of a frame."""
+        header = FrameHeader(kind, point.iteration, scalars=dict(point.scalars))
+        if kind == KEY:
+            header.layout, header.previous = self.manifest.layout_checksum, self.iteration
+        header.hyperparameters = self._changed(point.hyperparameters, kind)
+        return header
+
     def _changed(self, groups: list[dict[str, Any]] | None, kind: str) -> list[dict[str, Any]] | None:
         """Give the hyper-parameters when the frame must carry them."""
         changed = groups is not None and groups != self._hyperparameters
@@ -252,19 +278,41 @@ class RunWriter:
             self._hyperparameters = copy.deepcopy(groups)
         return self._hyperparameters if changed or kind == KEY else None
 
-    def _encode(self, words: Iterable[Words], kind: str, payload: Payload) -> list[BlockHeader]:
-        """Code a point block by block."""
-        headers = []
-        for encoder, block in zip(self._encoders, words, strict=True):
-            header, data = encoder.keyframe(block) if kind == KEY else encoder.delta(block)
-            headers.append(header)
-            payload.add(data)
-        return headers
+    def _encode(self, lot: Sequence[PointWords], headers: list[FrameHeader], payloads: list[Payload]) -> None:
+        """Code points block by block."""
+        for encoder, *words in zip(self._encoders, *(point.words for point in lot), strict=True):
+            coded = [encoder.keyframe(words[0])] if headers[0].kind == KEY else encoder.deltas(words)
+            for header, payload, (block, data) in zip(headers, payloads, coded, strict=True):
+                header.blocks.append(block)
+                payload.add(data)
 
     def _gather(self, block: Block, words: list[Words]) -> Words:
         """Copy the words of a block together, until the next block's."""
         gathered = self._scratch.array("gathered", block.size, block.form.word)
         return np.concatenate([words[piece.tensor][piece.source] for piece in block.pieces], out=gathered)
+
+    def _write_lot(self, lot: Sequence[PointWords], frames: list[Iterator[bytes]]) -> None:
+        """Append frames, several as one; after a failure too the iteration is that of the last one that is whole."""
+        if len(frames) == 1:
+            self._write(frames[0])
+            self._count(lot)
+            return
+        whole = [b"".join(frame) for frame in frames]
+        ends, start = list(accumulate(map(len, whole))), self._size()
+        try:
+            self._write([b"".join(whole)])
+        finally:
+            self._count(lot[: bisect(ends, self._size() - start)])
+
+    def _size(self) -> int:
+        """Bytes of the open segment."""
+        return self._file.tell() if self._file is not None else 0
+
+    def _count(self, written: Sequence[PointWords]) -> None:
+        """Count points that are committed."""
+        if written:
+            self.iteration = written[-1].iteration
+            self._points += len(written)
 
     def _write(self, frame: Iterable[bytes]) -> None:
         """Append the parts of a frame to the open segment, opening it first when there is none."""
@@ -286,63 +334,3 @@ class RunWriter:
             os.fsync(file.fileno())
         self._segments += 1
         self._points = 0
-
-
-@contextmanager
-def _released_on_failure(lock: FileLock) -> Iterator[FileLock]:
-    """Release a lock when what needs it fails."""
-    try:
-        yield lock
-    except BaseException:
-        release(lock)
-        raise
-
-
-def _check_free(folder: Path, overwrite: bool) -> None:
-    """Refuse a folder that holds something, but for a run that may be replaced."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise ArgumentError(f"{folder} is a file; name a folder for the run")
-    if all(path.name == LOCK_NAME for path in folder.iterdir()):
-        return
-    if not (folder / MANIFEST_NAME).is_file():
-        raise ArgumentError(f"{folder} is not empty and not a run; name an empty or a new folder")
-    if not overwrite:
-        raise ArgumentError(
-            f"{folder} already holds a run; name another folder, or replace it (overwrite=True, --overwrite)"
-        )
-    _check_is_run(folder)
-
-
-def _make(folder: Path) -> None:
-    """Make a folder and those above it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (NotADirectoryError, FileExistsError) as error:
-        raise ArgumentError(f"{folder}: a folder above it is a file; name another folder for the run") from error
-
-
-def _clear(folder: Path) -> None:
-    """Remove the run of a folder, if there is one."""
-    shutil.rmtree(folder / SEGMENT_FOLDER, ignore_errors=True)
-    (folder / MANIFEST_NAME).unlink(missing_ok=True)
-
-
-def _check_readable(manifest: Manifest) -> None:
-    """Refuse a manifest that could be written but not read again, before anything depends on it."""
-    try:
-        decode_manifest(encode_manifest(manifest), MANIFEST_NAME)
-    except (FormatError, TypeError) as error:
-        raise ArgumentError(f"this run could not be read again: {error}") from error
-
-
-def _check_is_run(folder: Path) -> None:
-    """Refuse to replace what only looks like a run; a damaged one may be replaced."""
-    path = folder / MANIFEST_NAME
-    try:
-        decode_manifest(path.read_bytes(), str(path))
-    except CorruptError:
-        return
-    except FormatError as error:
-        raise ArgumentError(f"{folder} is not a run that can be replaced ({error}); name another folder") from error

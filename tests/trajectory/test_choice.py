@@ -1,5 +1,7 @@
 """The encoder finds the optimizer's momentum without being told, per tensor."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ def last_header(walk, shapes, dtype="float32", preset="small"):
     encoder = BlockEncoder(block, PRESETS[preset])
     encoder.keyframe(walk[0].view(block.form.word))
     for point in walk[1:]:
-        header, _ = encoder.delta(point.view(block.form.word))
+        ((header, _),) = encoder.deltas([point.view(block.form.word)])
     return header
 
 
@@ -71,8 +73,30 @@ def test_the_fast_preset_chooses_less_often_the_longer_a_choice_stays(monkeypatc
     encoder.keyframe(walk[0].view(block.form.word))
     for point in walk[1:]:
         frames.append(point)
-        encoder.delta(point.view(block.form.word))
+        encoder.deltas([point.view(block.form.word)])
     pauses = np.diff(chosen)
     assert chosen[:5] == [1, 2, 3, 4, 5]
     assert pauses.max() == 64
     assert len(chosen) < 20
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_how_many_points_come_at_once_makes_no_difference(preset):
+    """A wild walk: new choices at all times, and points within a lot that are larger than those before."""
+    rng = np.random.default_rng(3)
+    sizes = 1e-3 * 10.0 ** rng.integers(-3, 2, 60)
+    steps = sizes[:, None] * rng.standard_normal((60, 5000))
+    walk = np.cumsum(steps, axis=0, dtype=np.float64).astype(np.float32)
+    (block,) = lay_out([tensor("t.weight", (5000,), "float32")])
+    coded = []
+    for lengths in ([1], [5], [3, 17, 1], [59]):
+        encoder, rest, found = BlockEncoder(block, PRESETS[preset]), list(walk.view(np.uint32)), []
+        encoder.keyframe(rest.pop(0))
+        for length in itertools.cycle(lengths):
+            found += encoder.deltas(rest[:length])
+            del rest[:length]
+            if not rest:
+                break
+        coded.append(found)
+    assert all(again == coded[0] for again in coded[1:])
+    assert len({tuple(header.momenta) + tuple(header.predictors) for header, _ in coded[0]}) > 2
