@@ -8,6 +8,7 @@ from torch import nn
 from lca_analysis.trajectory import OptimizerInfo
 
 Groups = list[dict[str, Any]]
+_FIXED = (type(None), bool, int, float, str)
 
 
 def unwrap_optimizer(optimizer: torch.optim.Optimizer | None) -> torch.optim.Optimizer | None:
@@ -27,6 +28,29 @@ def hyperparameters(optimizer: torch.optim.Optimizer | None) -> Groups:
         {name: plain for name, value in group.items() if name != "params" and (plain := _plain(value)) is not ...}
         for group in optimizer.param_groups
     ]
+
+
+class HyperparameterReader:
+    """Reads the hyper-parameters of an optimizer at every step, and gives the same object while they are the same."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer) -> None:
+        self._optimizer = optimizer
+        self._seen: list[list[tuple[str, Any]]] = []
+        self._groups: Groups = []
+        self._fixed = False
+
+    def read(self) -> Groups:
+        """Read them as `hyperparameters` does."""
+        groups = self._optimizer.param_groups
+        if self._fixed:
+            now = [[item for item in group.items() if item[0] != "params"] for group in groups]
+            if now == self._seen:
+                return self._groups
+        self._groups = hyperparameters(self._optimizer)
+        self._seen = [[item for item in group.items() if item[0] != "params"] for group in groups]
+        # What can change in place cannot be told from what it was: such groups are read anew each time.
+        self._fixed = all(_is_fixed(value) for items in self._seen for _, value in items)
+        return self._groups
 
 
 def as_numbers(groups: Groups) -> Groups:
@@ -80,6 +104,11 @@ def describe_optimizer(
 def _is_part(tensor: torch.Tensor) -> bool:
     """Whether a tensor is only a part of the memory behind it."""
     return tensor.untyped_storage().nbytes() > tensor.numel() * tensor.element_size()
+
+
+def _is_fixed(value: Any) -> bool:
+    """Whether a hyper-parameter can only change by being replaced."""
+    return isinstance(value, _FIXED) or (isinstance(value, tuple) and all(isinstance(item, _FIXED) for item in value))
 
 
 def _plain(value: Any) -> Any:

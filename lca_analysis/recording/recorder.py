@@ -12,7 +12,7 @@ from lca_analysis.errors import ArgumentError, MismatchError
 from lca_analysis.recording.background import BackgroundWriter, Point
 from lca_analysis.recording.copying import Copier
 from lca_analysis.recording.description import HasReference, RecorderOptions, make_manifest, problem_reference
-from lca_analysis.recording.hyperparameters import Groups, Memberships, hyperparameters, unwrap_optimizer
+from lca_analysis.recording.hyperparameters import Groups, HyperparameterReader, Memberships, unwrap_optimizer
 from lca_analysis.recording.nesting import NestedCalls
 from lca_analysis.recording.policy import is_due, make_policy, whole
 from lca_analysis.recording.resuming import holds_run, resume_run
@@ -100,6 +100,7 @@ class Recorder:
         self.path = path
         self._model = unwrap(model)
         self._optimizer = unwrap_optimizer(optimizer)
+        self._hyperparameters = None if self._optimizer is None else HyperparameterReader(self._optimizer)
         self._scaler = scaler
         self._options = options or RecorderOptions()
         self._options.check()
@@ -236,9 +237,11 @@ class Recorder:
 
     def _read_groups(self) -> None:
         """Read the hyper-parameters; groups that the manifest does not know name their tensors."""
-        if self._writer is None or self._optimizer is None:
+        if self._writer is None or self._optimizer is None or self._hyperparameters is None:
             return
-        self._groups = hyperparameters(self._optimizer)
+        before, self._groups = self._groups, self._hyperparameters.read()
+        if self._groups is before:
+            return
         for number in range(len(self._manifest.optimizer.members), len(self._groups)):
             self._groups[number]["members"] = self._memberships.of(self._optimizer.param_groups[number])
 

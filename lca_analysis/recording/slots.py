@@ -31,8 +31,10 @@ class TensorSlots:
         MismatchError
             One is no longer part of the model.
         """
-        if any(children.get(key) is not child for children, key, child in self._links):
-            self._find()
+        for children, key, child in self._links:
+            if children.get(key) is not child:
+                self._find()
+                break
         found: list[Any] = [holder.get(key) for holder, key in self._places]
         for name, tensor in zip(self._names, found, strict=True):
             if tensor is None:

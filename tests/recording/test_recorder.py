@@ -204,3 +204,27 @@ def test_an_existing_folder_is_refused_before_training(tmp_path, model):
     with pytest.raises(ArgumentError, match="not a run"), Recorder(tmp_path / "run", model, overwrite=True):
         pass
     assert (tmp_path / "run" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("value", [0.25, torch.tensor(0.25)], ids=["number", "tensor"])
+def test_hyperparameters_that_change_at_any_step_are_seen(tmp_path, model, training, value):
+    """In place as a tensor, as another number, in a tuple; what stays the same is told once."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=value, foreach=False)
+    expected = []
+    with Recorder(tmp_path / "run", model, optimizer) as recorder:
+        for step in range(12):
+            group = optimizer.param_groups[0]
+            if step in (3, 7):
+                if isinstance(value, torch.Tensor):
+                    group["lr"].mul_(0.5)
+                else:
+                    group["lr"] *= 0.5
+            if step == 9:
+                group["betas"] = (0.5, 0.9)
+            expected.append((float(group["lr"]), list(group["betas"])))
+            training(model, optimizer, 1)
+        assert recorder.iteration == 12
+    told = lca.open_run(tmp_path / "run").hyperparameters()
+    changes = [(iteration, (group["lr"], group["betas"])) for iteration, (group,) in told]
+    assert [iteration for iteration, _ in changes] == [0, 4, 8, 10]
+    assert changes == [(iteration, expected[max(iteration - 1, 0)]) for iteration, _ in changes]
