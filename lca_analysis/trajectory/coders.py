@@ -9,7 +9,7 @@ from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.blocks import Block
 from lca_analysis.trajectory.checksums import checksum
 from lca_analysis.trajectory.classes import SMALLEST_CLASS, ResidualClasses
-from lca_analysis.trajectory.entropy import compress, decompress_parts
+from lca_analysis.trajectory.entropy import Stream, compress, decompress_parts
 from lca_analysis.trajectory.presets import KEPT, PLAIN, SORTED, SYMBOLS, Preset, is_turn
 from lca_analysis.trajectory.residuals import Spans, fold, is_compiled, kernel_spans
 from lca_analysis.trajectory.scratch import Scratch
@@ -26,7 +26,7 @@ class Coded(NamedTuple):
     """A point: the order that the frame names, its streams, and the checksum of its words."""
 
     order: int
-    streams: list[bytes]
+    streams: list[Stream]
     checksum: int
 
 
@@ -39,10 +39,10 @@ class ResidualCoder(Protocol):
     def code(self, state: BlockState, lot: Sequence[Words], chosen: Chosen, limit: float) -> list[Coded]:
         """Fold points that follow the state, move on to them, and `pack`; those after one above the limit wait."""
 
-    def weight(self, streams: list[bytes]) -> float:
+    def weight(self, streams: list[Stream]) -> float:
         """How large a frame is, roughly, in bytes: what the limit is about."""
 
-    def pack(self, folded: Words) -> tuple[int, list[bytes]]:
+    def pack(self, folded: Words) -> tuple[int, list[Stream]]:
         """Give the order that the frame names, and its streams."""
 
     def unpack(self, order: int, streams: list[memoryview], folded: Words) -> None:
@@ -79,11 +79,11 @@ class SymbolCoder:
         coded = self._symbols.fold_and_pack(state, lot[:LOT], self._spans[1], folded, most)
         return [Coded(SYMBOLS, *point) for point in coded]
 
-    def weight(self, streams: list[bytes]) -> float:
+    def weight(self, streams: list[Stream]) -> float:
         """Count low bits, and symbols at half a byte each."""
         return len(streams[0]) + _OF_SYMBOLS * self._size
 
-    def pack(self, folded: Words) -> tuple[int, list[bytes]]:
+    def pack(self, folded: Words) -> tuple[int, list[Stream]]:
         """Give the order that the frame names, and its streams."""
         return SYMBOLS, self._symbols.pack(folded)
 
@@ -117,11 +117,11 @@ class ClassCoder:
         fold(state, words, *chosen, folded)
         return [Coded(*self.pack(folded), checksum(words, SYMBOLS_SINCE - 1))]
 
-    def weight(self, streams: list[bytes]) -> float:
+    def weight(self, streams: list[Stream]) -> float:
         """Count all."""
         return sum(map(len, streams))
 
-    def pack(self, folded: Words) -> tuple[int, list[bytes]]:
+    def pack(self, folded: Words) -> tuple[int, list[Stream]]:
         """Give the order that the frame names, and its streams: sorted by class where the preset says so."""
         if self._preset is None:
             raise RuntimeError("a decoder does not encode")

@@ -1,7 +1,7 @@
 """The encoder of one block: choose predictors, fold residuals, hand them to the coder of the format version."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -11,7 +11,7 @@ from lca_analysis.trajectory.bounded import StepMeans, quantise
 from lca_analysis.trajectory.checksums import checksum
 from lca_analysis.trajectory.choice import PredictorChoice
 from lca_analysis.trajectory.coders import Chosen, residual_coder
-from lca_analysis.trajectory.entropy import compress
+from lca_analysis.trajectory.entropy import Stream, compress
 from lca_analysis.trajectory.prediction import subnormals_work
 from lca_analysis.trajectory.presets import PLAIN, BlockHeader, Preset
 from lca_analysis.trajectory.residuals import predictions, prepare
@@ -20,6 +20,7 @@ from lca_analysis.trajectory.state import BlockState, Coding
 from lca_analysis.trajectory.words import Words, from_ordered, in_parts, to_ordered, zigzag
 
 WORSE = 1.1  # times the weight of the first frame of a choice of predictors: something has changed
+Coded = tuple[BlockHeader, list[Stream]]
 _LATEST = Coding()
 
 
@@ -40,7 +41,7 @@ class BlockEncoder:
         self._pause = self._next_choice = self._chosen_at = 0
         self._limit = math.inf  # of the weight of frames
 
-    def keyframe(self, words: Words) -> tuple[BlockHeader, list[bytes]]:
+    def keyframe(self, words: Words) -> Coded:
         """Code a point by itself and forget what was before."""
         self._state.words[:] = words
         self._state.restart()
@@ -50,16 +51,19 @@ class BlockEncoder:
         data = compress(ordered, self._preset.level)
         return BlockHeader(PLAIN, [len(data)], checksum(words, self._version)), [data]
 
-    def deltas(self, points: Sequence[Words]) -> list[tuple[BlockHeader, list[bytes]]]:
-        """Code points against those since the last keyframe; how many come at once makes no difference to the bytes."""
+    def deltas(self, points: Sequence[Words]) -> Iterator[Coded]:
+        """Code points against those since the last keyframe; how many come at once makes no difference to the bytes.
+
+        The streams of a point last until the next one is asked for.
+        """
         if self._frames < 0:
             raise RuntimeError("a block begins with a keyframe")
-        coded: list[tuple[BlockHeader, list[bytes]]] = []
-        while len(coded) < len(points):
-            coded += self._some(points[len(coded) :])
-        return coded
+        while points:
+            coded = self._some(points)
+            yield from coded
+            points = points[len(coded) :]
 
-    def _some(self, points: Sequence[Words]) -> list[tuple[BlockHeader, list[bytes]]]:
+    def _some(self, points: Sequence[Words]) -> list[Coded]:
         """Code the first point, behind a new choice of predictors if it is time, or several that share a choice."""
         exact = not subnormals_work()
         if self._frames + 1 >= self._next_choice or exact:
@@ -76,7 +80,7 @@ class BlockEncoder:
         self._judge(fresh, coded[-1][1])
         return coded
 
-    def _judge(self, fresh: bool, streams: list[bytes]) -> None:
+    def _judge(self, fresh: bool, streams: list[Stream]) -> None:
         """Choose anew at once where frames have become larger than the first one behind the choice."""
         weight = self._coder.weight(streams)
         if fresh:
@@ -97,19 +101,19 @@ class BlockEncoder:
         pairs = zip(self._block.pieces, zip(*chosen, strict=True), zip(*self._chosen, strict=True), strict=True)
         return sum(piece.size for piece, new, old in pairs if new == old) >= 0.9 * self._block.size
 
-    def _exact(self, points: Sequence[Words]) -> list[tuple[BlockHeader, list[bytes]]]:
+    def _exact(self, points: Sequence[Words]) -> list[Coded]:
         """Code points to the bit: the first, and others unless one before them exceeds the limit."""
         coded = self._coder.code(self._state, points, self._chosen, self._limit)
         return [(_header(frame.order, frame.streams, frame.checksum, self._chosen), frame.streams) for frame in coded]
 
-    def _rounded(self, means: StepMeans, words: Words) -> tuple[BlockHeader, list[bytes]]:
+    def _rounded(self, means: StepMeans, words: Words) -> Coded:
         """Code a point in steps, against its own reconstruction, so that errors do not add up."""
         apart, number = self._quantise(means, words)
         order, streams = self._coder.pack(self._folded)
         streams += apart
         return _header(order, streams, checksum(self._state.words, self._version), self._chosen, number), streams
 
-    def _quantise(self, means: StepMeans, words: Words) -> tuple[list[bytes], int]:
+    def _quantise(self, means: StepMeans, words: Words) -> tuple[list[Stream], int]:
         """Fold a point in steps; gives what is listed apart, and how many words these are."""
         state, form, folded = self._state, self._block.form, self._folded
         missed, apart = [], []
@@ -124,7 +128,7 @@ class BlockEncoder:
             apart.append(wanted[misses])
         state.advance()
         means.advance(state.words, state.before)
-        packed = [compress(np.concatenate(listed), self._preset.level) for listed in (missed, apart)]
+        packed: list[Stream] = [compress(np.concatenate(listed), self._preset.level) for listed in (missed, apart)]
         return packed, sum(map(len, missed))
 
     @property
@@ -133,6 +137,6 @@ class BlockEncoder:
         return self._scratch.array("folded", self._block.size, self._block.form.word)
 
 
-def _header(order: int, streams: list[bytes], checked: int, chosen: Chosen, exact: int | None = None) -> BlockHeader:
+def _header(order: int, streams: list[Stream], checked: int, chosen: Chosen, exact: int | None = None) -> BlockHeader:
     """Say how a delta is coded."""
     return BlockHeader(order, [len(part) for part in streams], checked, *chosen, exact)

@@ -12,6 +12,8 @@ from pcodec import standalone
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.words import Words
 
+Stream = bytes | memoryview
+
 
 @cache
 def _config(level: int) -> pcodec.ChunkConfig:
@@ -71,10 +73,10 @@ def _packer() -> zstandard.ZstdCompressor:
     return zstandard.ZstdCompressor(compression_params=settings)
 
 
-def compress_segments(data: NDArray[np.uint8], segments: NDArray[np.uint64]) -> list[bytes]:
+def compress_segments(data: NDArray[np.uint8], segments: NDArray[np.uint64]) -> list[Stream]:
     """Compress parts of an array, each by itself; `segments` has the offset and the length of each."""
     packed: Any = _packer().multi_compress_to_buffer(zstandard.BufferWithSegments(data.data, segments.data), threads=1)
-    return [part.tobytes() for part in packed]
+    return [memoryview(part) for part in packed]
 
 
 def decompress_segments(streams: list[memoryview], data: NDArray[np.uint8], segments: NDArray[np.uint64]) -> None:

@@ -23,7 +23,7 @@ _LENGTHS = struct.Struct("<4sIQI")
 _PREFIX = struct.Struct("<4sIQII")
 _COMMIT = struct.Struct("<I4s")
 _MAGIC, _DONE = b"LCAF", b"DONE"
-_JOINED = 2**20  # bytes of a payload that are copied together: fewer calls then cost less than the copy
+Part = bytes | bytearray
 
 
 class FrameHeader(msgspec.Struct, array_like=True):
@@ -64,8 +64,8 @@ class FrameEntry:
         return _PREFIX.size + self.header_length + self.payload_length + _COMMIT.size
 
 
-def pack_frame(header: FrameHeader, payload: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """Give the parts of a frame, from its prefix to its commit mark; many small ones as one.
+def pack_frame(header: FrameHeader, payload: Iterable[Part], size: int) -> Iterator[Part]:
+    """Give the parts of a frame, from its prefix to its commit mark.
 
     Parameters
     ----------
@@ -78,13 +78,8 @@ def pack_frame(header: FrameHeader, payload: Iterable[bytes], size: int) -> Iter
     """
     encoded = msgspec.msgpack.encode(header)
     lengths = _LENGTHS.pack(_MAGIC, len(encoded), size, zlib.crc32(encoded))
-    body = itertools.chain([lengths, struct.pack("<I", zlib.crc32(lengths)), encoded], payload)
-    if size <= _JOINED:
-        joined = b"".join(body)
-        yield joined + _COMMIT.pack(zlib.crc32(joined), _DONE)
-        return
     checksum = 0
-    for part in body:
+    for part in itertools.chain([lengths + struct.pack("<I", zlib.crc32(lengths)) + encoded], payload):
         checksum = zlib.crc32(part, checksum)
         yield part
     yield _COMMIT.pack(checksum, _DONE)

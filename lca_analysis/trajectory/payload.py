@@ -1,9 +1,11 @@
 """The payload of a frame between its encoding and the disk."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from lca_analysis.trajectory.entropy import Stream
 
 _KEPT = 2**20  # bytes that stay in memory
 _CHUNK = 2**20
@@ -24,26 +26,24 @@ class Payload:
     def __init__(self, folder: Path) -> None:
         self.size = 0
         self._folder = folder
-        self._parts: list[bytes] = []
-        self._waiting = 0
+        self._waiting = bytearray()
         self._file: BinaryIO | None = None
 
-    def add(self, parts: list[bytes]) -> None:
-        """Append streams; OSError when the disk refuses."""
-        length = sum(map(len, parts))
-        self.size += length
-        self._waiting += length
-        self._parts += parts
-        if self._waiting > _KEPT:
+    def add(self, streams: Iterable[Stream]) -> None:
+        """Append copies of streams; OSError when the disk refuses."""
+        for stream in streams:
+            self.size += len(stream)
+            self._waiting += stream
+        if len(self._waiting) > _KEPT:
             self._move()
 
-    def __iter__(self) -> Iterator[bytes]:
+    def __iter__(self) -> Iterator[bytes | bytearray]:
         """Give the bytes in order, in parts of about a MiB at most where they lie in the file."""
         if self._file is not None:
             self._file.seek(0)
             while chunk := self._file.read(_CHUNK):
                 yield chunk
-        yield from self._parts
+        yield self._waiting
 
     def close(self) -> None:
         """Give the file back."""
@@ -54,12 +54,11 @@ class Payload:
         """Move what is in memory to the file."""
         if self._file is None:
             self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
-        for part in self._parts:
-            write_all(self._file, part)
-        self._parts, self._waiting = [], 0
+        write_all(self._file, self._waiting)
+        self._waiting = bytearray()
 
 
-def write_all(file: BinaryIO, data: bytes) -> None:
+def write_all(file: BinaryIO, data: bytes | bytearray) -> None:
     """Write bytes to an unbuffered file, which may take fewer than it is given."""
     view = memoryview(data)
     while view:

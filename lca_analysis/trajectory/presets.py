@@ -40,7 +40,7 @@ class Preset:
 
 
 PRESETS = {
-    "small": Preset(level=8, choose_every=1, choose_rarely=4, sort_every=4),
+    "small": Preset(level=8, choose_every=1, choose_rarely=16, sort_every=4),
     "fast": Preset(level=6, choose_every=4, choose_rarely=64, sort_every=0),
 }
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lca_analysis.errors import CorruptError
-from lca_analysis.trajectory.entropy import compress_segments, decompress_segments
+from lca_analysis.trajectory.entropy import Stream, compress_segments, decompress_segments
 from lca_analysis.trajectory.residuals import Spans, is_compiled, no_spans
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.state import BlockState
@@ -51,22 +51,23 @@ class Symbols:
         self._means.fill(0)
         self._young = True
 
-    def pack(self, folded: Words) -> list[bytes]:
-        """Code folded residuals: a stream of low bits, and one of each group's symbols."""
+    def pack(self, folded: Words) -> list[Stream]:
+        """Code folded residuals: a stream of low bits, and one of each group's symbols; they last until the next."""
         from lca_analysis.trajectory import symbol_kernels as kernels
 
         planned, work = self._memory()
         groups, used = kernels.pack(folded, self._means, self._young, *planned, *work)
         self._young = False
         _, symbols, low = work
-        return [low.view(np.uint64)[:used].tobytes(), *compress_segments(symbols, self._segments[: 2 * groups])]
+        return [low.view(np.uint8)[: 8 * used].data, *compress_segments(symbols, self._segments[: 2 * groups])]
 
     def fold_and_pack(
         self, state: BlockState, lot: Sequence[Words], spans: Spans, folded: Words, limit: int
-    ) -> list[tuple[list[bytes], int]]:
+    ) -> list[tuple[list[Stream], int]]:
         """Fold points that follow the state, move on to them, and `pack`: streams and checksum of each.
 
-        It ends early behind a point whose low bits take more 64-bit words than the limit.
+        Streams last until the next call. It ends early behind a point whose low bits are more 64-bit words than the
+        limit.
         """
         from lca_analysis.trajectory import symbol_kernels as kernels
 
@@ -74,7 +75,7 @@ class Symbols:
         segments = np.empty(2 * CONTEXTS * len(lot), np.uint64)
         found = np.empty((len(lot), 3), np.uint64)
         arrays = self._means, self._young, *planned[:-1], segments, placed
-        padded = (*lot, *lot[:1] * (LOT - len(lot)))
+        padded = (*lot, *[lot[0]] * (LOT - len(lot)))
         done = kernels.fold_and_pack(
             padded, len(lot), limit, state.words, state.before, *spans, folded, *arrays,
             symbols.reshape(len(lot), -1), low.reshape(len(lot), -1), found,
@@ -84,9 +85,9 @@ class Symbols:
             state.advance()
         numbers = found[:done].tolist()
         packed = iter(compress_segments(symbols, segments[: 2 * sum(groups for groups, _, _ in numbers)]))
-        rows = low.view(np.uint64).reshape(len(lot), -1)
+        rows = low.view(np.uint8).reshape(len(lot), -1)
         return [
-            ([row[:used].tobytes(), *islice(packed, groups)], checksum)
+            ([row[: 8 * used].data, *islice(packed, groups)], checksum)
             for row, (groups, used, checksum) in zip(rows, numbers, strict=False)
         ]
 

@@ -19,7 +19,7 @@ from lca_analysis.errors import ArgumentError, MismatchError
 from lca_analysis.trajectory.blocks import Block, lay_out
 from lca_analysis.trajectory.creation import check_free, check_readable, clear, make_folder, released_on_failure
 from lca_analysis.trajectory.encoding import BlockEncoder
-from lca_analysis.trajectory.frames import DELTA, END, KEY, FrameHeader, pack_frame
+from lca_analysis.trajectory.frames import DELTA, END, KEY, FrameHeader, Part, pack_frame
 from lca_analysis.trajectory.locking import local_folder, lock_folder, release
 from lca_analysis.trajectory.manifest import MANIFEST_NAME, Manifest, check_manifest, write_manifest
 from lca_analysis.trajectory.payload import Payload, write_all
@@ -32,6 +32,7 @@ from lca_analysis.trajectory.state import Coding
 from lca_analysis.trajectory.words import Words, to_words, word_format
 
 LOT_WORDS = 2**20  # of the points that are coded and written together
+_TOGETHER = 2**20  # bytes that are copied together: fewer calls then cost less than the copy
 
 
 class PointWords(NamedTuple):
@@ -281,7 +282,7 @@ class RunWriter:
     def _encode(self, lot: Sequence[PointWords], headers: list[FrameHeader], payloads: list[Payload]) -> None:
         """Code points block by block."""
         for encoder, *words in zip(self._encoders, *(point.words for point in lot), strict=True):
-            coded = [encoder.keyframe(words[0])] if headers[0].kind == KEY else encoder.deltas(words)
+            coded = iter([encoder.keyframe(words[0])]) if headers[0].kind == KEY else encoder.deltas(words)
             for header, payload, (block, data) in zip(headers, payloads, coded, strict=True):
                 header.blocks.append(block)
                 payload.add(data)
@@ -291,16 +292,16 @@ class RunWriter:
         gathered = self._scratch.array("gathered", block.size, block.form.word)
         return np.concatenate([words[piece.tensor][piece.source] for piece in block.pieces], out=gathered)
 
-    def _write_lot(self, lot: Sequence[PointWords], frames: list[Iterator[bytes]]) -> None:
+    def _write_lot(self, lot: Sequence[PointWords], frames: list[Iterator[Part]]) -> None:
         """Append frames, several as one; after a failure too the iteration is that of the last one that is whole."""
         if len(frames) == 1:
             self._write(frames[0])
             self._count(lot)
             return
-        whole = [b"".join(frame) for frame in frames]
-        ends, start = list(accumulate(map(len, whole))), self._size()
+        parts = [list(frame) for frame in frames]
+        ends, start = list(accumulate(sum(map(len, frame)) for frame in parts)), self._size()
         try:
-            self._write([b"".join(whole)])
+            self._write(chain.from_iterable(parts))
         finally:
             self._count(lot[: bisect(ends, self._size() - start)])
 
@@ -314,16 +315,21 @@ class RunWriter:
             self.iteration = written[-1].iteration
             self._points += len(written)
 
-    def _write(self, frame: Iterable[bytes]) -> None:
-        """Append the parts of a frame to the open segment, opening it first when there is none."""
+    def _write(self, parts: Iterable[Part]) -> None:
+        """Append parts to the open segment, small ones together, opening it first when there is none."""
         if self._file is None:
             path = self._folder / SEGMENT_FOLDER / segment_name(self._segments)
             # Unbuffered: what is written has left the process.
             self._file = path.open("xb", buffering=0)
             sync_folder(path.parent)
-            frame = chain([SEGMENT_MAGIC], frame)
-        for part in frame:
-            write_all(self._file, part)
+            parts = chain([SEGMENT_MAGIC], parts)
+        waiting: list[Part] = []
+        for part in parts:
+            waiting.append(part)
+            if sum(map(len, waiting)) > _TOGETHER:
+                write_all(self._file, b"".join(waiting))
+                waiting.clear()
+        write_all(self._file, b"".join(waiting))
 
     def _finish_segment(self) -> None:
         """Force the open segment to the disk and close it."""
