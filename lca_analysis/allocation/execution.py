@@ -1,7 +1,7 @@
 """Carrying out the ranges of a computation: here, in processes, or in a given executor."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from lca_analysis.allocation.bench import Shelf
 from lca_analysis.allocation.claims import WHOLE
 from lca_analysis.allocation.merging import RangeMerger
 from lca_analysis.allocation.ranges import RangeJob, compute_range
@@ -104,21 +105,30 @@ def compute_all(
             _compute_here(jobs, works, problem, bar)
         else:
             _check_reference(problem)
+            # Workers of a given executor may outlive the computation, and nothing is to be left in them.
+            work = _compute_in_own_worker if execution.executor is None else compute_range
             with _executor(execution.executor, workers) as executor:
-                _compute_in_workers(jobs, works, executor, bar)
+                _compute_in_workers(jobs, works, executor, work, bar)
 
 
 def _compute_here(jobs: list[RangeJob], works: list[SplitWork], problem: Problem, bar: "tqdm[Any]") -> None:
     """Compute one range after the other in this process."""
+    shelf = Shelf()
     for job in jobs:
-        compute_range(job, problem, bar.update)
+        compute_range(job, problem, bar.update, shelf)
         _advance(works, job.split)
 
 
-def _compute_in_workers(jobs: list[RangeJob], works: list[SplitWork], executor: Executor, bar: "tqdm[Any]") -> None:
+def _compute_in_workers(
+    jobs: list[RangeJob],
+    works: list[SplitWork],
+    executor: Executor,
+    work: Callable[[RangeJob], None],
+    bar: "tqdm[Any]",
+) -> None:
     """Hand ranges to workers; on an interruption or an error, what is not begun is called off."""
     with ctrl_c_off():
-        futures = {executor.submit(compute_range, job): job for job in jobs}
+        futures = {executor.submit(work, job): job for job in jobs}
     try:
         for future in as_completed(futures):
             future.result()
@@ -157,6 +167,14 @@ def one_thread_worker() -> None:
     """Prepare a process of `worker_pool`: one thread, deaf to Ctrl-C, and ended by the death of its parent."""
     start_worker()
     torch.set_num_threads(1)
+
+
+_SHELF = Shelf()
+
+
+def _compute_in_own_worker(job: RangeJob) -> None:
+    """Compute a range in a process that ends with the computation."""
+    compute_range(job, shelf=_SHELF)
 
 
 def _check_reference(problem: Problem) -> None:

@@ -43,15 +43,9 @@ class UpdateTracker:
         self._members = manifest.optimizer.members
         self._follows_gradient = manifest.optimizer.follows_gradient
         self._enough = torch.finfo(dtype).eps
-        is_sgd = self._name in SGD
         self._errors = [_UNKNOWN] * len(layout.places)
         self._is_untouched = [False] * len(layout.places)
-        self.buffer = torch.zeros(layout.size if is_sgd else 0, dtype=dtype)
-        groups = manifest.optimizer.groups
-        factors = [m / (1 + m) for group in groups if group.get("nesterov") and (m := group.get("momentum") or 0) > 0]
-        longest = math.ceil(math.log(self._enough) / math.log(max(factors))) if factors else 1
-        self.steps_before = max(longest, _LOOK_BACK) if is_sgd else 0
-        """Steps that should be followed before the first one that is taken apart."""
+        self.buffer = torch.zeros(layout.size if self._name in SGD else 0, dtype=dtype)
 
     def begin(self) -> None:
         """Begin with an optimizer that has not made a step: b is 0."""
@@ -158,6 +152,16 @@ class UpdateTracker:
             own = self._members[number] if number < len(self._members) else group.get("members", [])
             found.update(dict.fromkeys(own, group))
         return found
+
+
+def steps_before(manifest: Manifest, dtype: torch.dtype) -> int:
+    """Give how many steps should be followed before the first one that is taken apart."""
+    if manifest.optimizer.name not in SGD:
+        return 0
+    groups = manifest.optimizer.groups
+    factors = [m / (1 + m) for group in groups if group.get("nesterov") and (m := group.get("momentum") or 0) > 0]
+    longest = math.ceil(math.log(torch.finfo(dtype).eps) / math.log(max(factors))) if factors else 1
+    return max(longest, _LOOK_BACK)
 
 
 def _is_still(place: Place, weights: torch.Tensor, weights_next: torch.Tensor) -> bool:

@@ -51,8 +51,10 @@ class SegmentDecoder:
         self._chosen = [number for number, tensor in enumerate(manifest.tensors) if tensor.name in set(names)]
         self._blocks = lay_out(manifest.tensors, manifest.format_version)
 
-    def points(self, fs: Any, segment: Segment, last: int | None = None) -> Iterator[Point]:
-        """Decode a segment from its keyframe up to iteration `last`."""
+    def points(
+        self, fs: Any, segment: Segment, first: int | None = None, last: int | None = None
+    ) -> Iterator[Point]:
+        """Decode a segment from its keyframe up to iteration `last`; gives the points from `first` on."""
         coding = Coding(self._manifest.format_version, self._manifest.recording.error_fraction)
         needed = [number for number, block in enumerate(self._blocks) if self._is_needed(block)]
         scratch = Scratch()
@@ -70,7 +72,8 @@ class SegmentDecoder:
                     raise CorruptError(f"{segment.file}: iteration {iteration}: {error}") from error
                 if header.hyperparameters is not None:
                     hyperparameters = header.hyperparameters
-                yield Point(iteration, self._tensors(decoders), hyperparameters, header.scalars)
+                if first is None or iteration >= first:
+                    yield Point(iteration, self._tensors(decoders), hyperparameters, header.scalars)
 
     def headers(self, fs: Any, segment: Segment) -> Iterator[FrameHeader]:
         """Read the headers of a segment's points, and no payload."""

@@ -296,9 +296,7 @@ class Run:
                 continue
             if last is not None and segment.iterations[0] > last:
                 return
-            for point in decoder.points(self._fs, segment, last):
-                if first is None or point.iteration >= first:
-                    yield point
+            yield from decoder.points(self._fs, segment, first, last)
 
     def _names(self, tensors: Sequence[str] | None) -> list[str]:
         """Check names of tensors; None means all."""

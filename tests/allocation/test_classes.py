@@ -163,14 +163,14 @@ def test_interruptions_and_workers_give_the_same_bytes(small, tmp_path, monkeypa
     original = execution.compute_range
     seen = []
 
-    def stopping(job, problem, on_step):
+    def stopping(job, problem, on_step, *rest):
         def step():
             seen.append(job)
             if len(seen) == 5:
                 raise Stop
             on_step()
 
-        original(job, problem, step)
+        original(job, problem, step, *rest)
 
     monkeypatch.setattr(execution, "compute_range", stopping)
     with pytest.raises(Stop):

@@ -53,14 +53,14 @@ def test_an_interruption_anywhere_costs_a_range_at_most(
 ):
     original, seen = execution.compute_range, []
 
-    def stopping(job, problem, on_step):
+    def stopping(job, problem, on_step, *rest):
         def step():
             seen.append(job)
             if len(seen) == steps:
                 raise exception
             on_step()
 
-        original(job, problem, step)
+        original(job, problem, step, *rest)
 
     monkeypatch.setattr(execution, "compute_range", stopping)
     with pytest.raises(exception):
@@ -98,13 +98,13 @@ from lca_analysis.allocation import execution
 original, seen = execution.compute_range, []
 
 
-def killing(job, problem, on_step):
+def killing(job, problem, on_step, *rest):
     def step():
         seen.append(job)
         if len(seen) == 8:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    original(job, problem, step)
+    original(job, problem, step, *rest)
 
 
 execution.compute_range = killing

@@ -21,13 +21,13 @@ from lca_analysis.allocation import execution
 original, seen = execution.compute_range, []
 
 
-def killing(job, problem, on_step):
+def killing(job, problem, on_step, *rest):
     def step():
         seen.append(job)
         if len(seen) == 5:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    original(job, problem, step)
+    original(job, problem, step, *rest)
 
 
 execution.compute_range = killing

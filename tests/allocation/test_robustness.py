@@ -159,14 +159,14 @@ from lca_analysis.cli.entry import main
 original, seen = execution.compute_range, []
 
 
-def killing(job, problem, on_step):
+def killing(job, problem, on_step, *rest):
     def step():
         seen.append(job)
         if len(seen) == 19:
             os.kill(os.getpid(), signal.SIGKILL)
         on_step()
 
-    original(job, problem, step)
+    original(job, problem, step, *rest)
 
 
 execution.compute_range = killing
