@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lca_analysis.allocation.histogram import WIDTH, add_to_histogram
@@ -34,7 +33,7 @@ class Accumulators:
 
     Attributes
     ----------
-    counts, sums : Tensor[layers, bins]
+    counts, sums : ndarray[layers, bins]
         Histogram of LCA by layer: how many values (int64), and their sum (float64).
     """
 
@@ -42,7 +41,7 @@ class Accumulators:
         self._layout = layout
         self._scratch = Scratch(layout.size * BYTES, folder)
         bins = len(layout.layers), WIDTH
-        self.counts, self.sums = torch.zeros(bins, dtype=torch.int64), torch.zeros(bins, dtype=torch.float64)
+        self.counts, self.sums = np.zeros(bins, np.int64), np.zeros(bins)
 
     def add(self, part: StepStretch) -> None:
         """Take in a stretch of a step."""
@@ -50,7 +49,7 @@ class Accumulators:
         ParameterSums.of(data).add(part.moved, part.gradient, part.lca)
         self._scratch.write(start, data)
         row = self._layout.layer_numbers[part.stretch.number]
-        add_to_histogram(torch.from_numpy(part.lca), self.counts[row], self.sums[row])
+        add_to_histogram(part.lca, self.counts[row], self.sums[row])
 
     def merge(self, later: "Accumulators") -> None:
         """Take in the sums of the range that follows."""
@@ -122,7 +121,7 @@ class Accumulators:
 
     def _histogram_bytes(self) -> Iterator[NDArray[np.uint8]]:
         """Give the memory of the histogram."""
-        return (tensor.numpy().reshape(-1).view(np.uint8) for tensor in (self.counts, self.sums))
+        return (array.reshape(-1).view(np.uint8) for array in (self.counts, self.sums))
 
 
 def _batches(stretches: list[Stretch]) -> Iterator[list[Stretch]]:

@@ -67,8 +67,9 @@ class AdaptiveScheme:
                 integral = step.integral(tilted=is_within)
                 piece = step.worst(self.max_pieces)
                 # Rounding may separate what the gradient allocates from what its nodes do.
-                if piece is None or abs(path.loss_change - path.allocated(integral.path_gradient)) <= tolerance:
-                    return integral
+                allocated = path.allocated(integral.path_gradient)
+                if piece is None or abs(path.loss_change - allocated) <= tolerance:
+                    return replace(integral, allocated=allocated)
             step.refine(piece)
 
     def _of_layer(self, step: "_Refinement", tolerance: float) -> Piece | None:

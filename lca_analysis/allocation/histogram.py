@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lca_analysis.allocation import kernels
@@ -28,14 +27,11 @@ class _Lookup:
         Column (bin + BINS) of the float nearest to zero with these bits.
     edge : ndarray[65536] float
         Magnitude from which on the next bin, outwards, begins.
-    outwards : ndarray[65536] int16
-        Its column less `column`: the sign.
     """
 
     shift: int
     column: NDArray[np.int16]
     edge: NDArray[np.floating]
-    outwards: NDArray[np.int16]
 
 
 @cache
@@ -54,23 +50,20 @@ def _lookup(dtype: np.dtype[np.floating]) -> _Lookup:
     edge[magnitude == BINS] = np.inf
     # Zero is a bin of its own, and all that is not zero lies outwards of it.
     edge[bins == 0] = np.nextafter(dtype.type(0), dtype.type(1))
-    sign = np.where(np.signbit(nearest), -1, 1)
-    return _Lookup(shift, (bins + BINS).astype(np.int16), edge, sign.astype(np.int16))
+    return _Lookup(shift, (bins + BINS).astype(np.int16), edge)
 
 
-def add_to_histogram(values: torch.Tensor, counts: torch.Tensor, sums: torch.Tensor) -> None:
+def add_to_histogram(values: NDArray[np.floating], counts: NDArray[np.int64], sums: NDArray[np.float64]) -> None:
     """Count values by bin, and sum them by bin.
 
     Parameters
     ----------
-    values : Tensor[n] float32 or float64
+    values : ndarray[n] float32 or float64
         Finite numbers.
-    counts : Tensor[WIDTH] int64
+    counts : ndarray[WIDTH] int64
         Counts to add to.
-    sums : Tensor[WIDTH] float64
+    sums : ndarray[WIDTH] float64
         Sums to add to.
     """
-    flat = values.numpy()
-    lookup, words = _lookup(flat.dtype), flat.view(f"u{flat.dtype.itemsize}")
-    table = lookup.shift, lookup.column, lookup.edge, lookup.outwards
-    kernels.count_bins(flat, words, *table, counts.numpy(), sums.numpy())
+    lookup, words = _lookup(values.dtype), values.view(f"u{values.dtype.itemsize}")
+    kernels.count_bins(values, words, lookup.shift, lookup.column, lookup.edge, counts, sums)

@@ -94,7 +94,7 @@ class RangeMerger:
 
 def _histogram(total: Accumulators, layout: Layout) -> dict[str, Any]:
     """Give the `histogram` table: the bins that hold something."""
-    rows, columns = np.nonzero(total.counts.numpy())
+    rows, columns = np.nonzero(total.counts)
     bins = columns - BINS
     lower, upper = bin_edges(bins)
     return {
@@ -102,6 +102,6 @@ def _histogram(total: Accumulators, layout: Layout) -> dict[str, Any]:
         "bin": bins,
         "lower": lower,
         "upper": upper,
-        "count": total.counts.numpy()[rows, columns],
-        "lca": total.sums.numpy()[rows, columns],
+        "count": total.counts[rows, columns],
+        "lca": total.sums[rows, columns],
     }

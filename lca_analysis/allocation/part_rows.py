@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lca_analysis.allocation import kernels
@@ -28,18 +27,18 @@ class Update:
     ----------
     carries : list of Carry
         Of each tensor.
-    buffer : Tensor[K], or Tensor[0] for optimizers without one
+    buffer : ndarray[K], or ndarray[0] for optimizers without one
         The momentum buffer before the step, as far as it is known.
     """
 
     carries: list[Carry]
-    buffer: torch.Tensor
+    buffer: NDArray[Any]
 
     def momentum(self, part: "StepStretch") -> float:
         """Sum b ḡ over a stretch, where momentum moved it; 0 elsewhere."""
         if not self.carries[part.stretch.number].momentum:
             return 0.0
-        return kernels.sum_of_products(self.buffer[part.stretch.place].numpy(), part.gradient)
+        return kernels.sum_of_products(self.buffer[part.stretch.place], part.gradient)
 
     def decay(self, part: "StepStretch") -> float:
         """Sum θ ḡ over a stretch, where weight decay moved it; 0 elsewhere."""

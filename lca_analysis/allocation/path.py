@@ -8,7 +8,7 @@ import torch
 from lca_analysis.allocation import kernels
 from lca_analysis.allocation.evaluator import SplitLoss
 from lca_analysis.allocation.pieces import Changes
-from lca_analysis.allocation.stretches import slices
+from lca_analysis.allocation.scheme import PathIntegral
 
 
 class NotFiniteError(Exception):
@@ -117,13 +117,13 @@ class RecordedPath:
             kernels.sum_by_tensor(before, after, gradient, stops, row)
         return changes
 
-    def check_finite(self, path_gradient: torch.Tensor) -> None:
+    def check_finite(self, integral: PathIntegral) -> None:
         """Raise NotFiniteError when the loss change, or what is allocated of it, is not finite."""
-        if not math.isfinite(self.loss_change) or not math.isfinite(self.allocated(path_gradient)):
+        allocated = self.allocated(integral.path_gradient) if integral.allocated is None else integral.allocated
+        if not math.isfinite(self.loss_change) or not math.isfinite(allocated):
             raise NotFiniteError
 
 
 def _is_finite(loss: float, gradients: torch.Tensor) -> bool:
     """Whether a loss and all numbers of a gradient, or of a stack of them, are finite."""
-    flat = gradients.view(-1).numpy()
-    return math.isfinite(loss) and all(bool(np.isfinite(flat[place]).all()) for place in slices(0, len(flat)))
+    return math.isfinite(loss) and kernels.all_finite(gradients.view(-1).numpy())

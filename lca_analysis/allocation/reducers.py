@@ -73,7 +73,7 @@ class RangeReducers:
         started = path.start.has_gradient
         try:
             integral = self._scheme.integrate(path)
-            path.check_finite(integral.path_gradient)
+            path.check_finite(integral)
         except NotFiniteError:
             integral = None
         used = self._split_loss.evaluations - before

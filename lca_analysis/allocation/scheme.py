@@ -75,6 +75,8 @@ class PathIntegral:
         was.
     untilted_residual : ndarray[views], loss units, optional
         The residual as it would be without the tilt; None from schemes that never tilt.
+    allocated : float, loss units, optional
+        What the path-mean gradient allocates to all parameters, where the scheme has summed it.
     """
 
     path_gradient: torch.Tensor
@@ -82,6 +84,7 @@ class PathIntegral:
     errors: "Changes"
     tilt: float | None = None
     untilted_residual: "Changes | None" = None
+    allocated: float | None = None
 
 
 class Scheme(Protocol):

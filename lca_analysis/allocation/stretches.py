@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lca_analysis.allocation import kernels
 from lca_analysis.allocation.unit_shapes import Units
 
 STRETCH = 2**15  # parameters
@@ -42,8 +44,12 @@ class Stretch:
     def add_unit_sums(self, values: NDArray[Any], total: NDArray[np.float64]) -> None:
         """Sum values by unit, in float64, and add them to the layer's sums."""
         if self.unit is not None:
-            sums = values.reshape(self.rows, -1).sum(1, dtype=np.float64)
-            np.add.at(total, self.unit.of_rows(self.first_row, self.rows), sums)
+            kernels.add_by_row(values, self.size // self.rows, self._units, total)
+
+    @cached_property
+    def _units(self) -> NDArray[np.intp]:
+        """The units of its rows."""
+        return np.empty(0, np.intp) if self.unit is None else self.unit.of_rows(self.first_row, self.rows)
 
 
 def cut(number: int, start: int, size: int, unit: Units | None) -> Iterator[Stretch]:

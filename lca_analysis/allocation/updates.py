@@ -33,7 +33,7 @@ class UpdateTracker:
 
     Attributes
     ----------
-    buffer : Tensor[K]
+    buffer : ndarray[K]
         b before the next step, as far as it is known.
     """
 
@@ -45,7 +45,7 @@ class UpdateTracker:
         self._enough = torch.finfo(dtype).eps
         self._errors = [_UNKNOWN] * len(layout.places)
         self._is_untouched = [False] * len(layout.places)
-        self.buffer = torch.zeros(layout.size if self._name in SGD else 0, dtype=dtype)
+        self.buffer = torch.zeros(layout.size if self._name in SGD else 0, dtype=dtype).numpy()
 
     def begin(self) -> None:
         """Begin with an optimizer that has not made a step: b is 0."""
@@ -134,7 +134,8 @@ class UpdateTracker:
             self._forget(number, place)
         elif not is_still:
             factors = rule.buffer_factors()
-            buffer, before, after_it = (v.numpy()[place.slice] for v in (self.buffer, weights, weights_next))
+            buffer = self.buffer[place.slice]
+            before, after_it = (vector.numpy()[place.slice] for vector in (weights, weights_next))
             kernels.follow_buffer(buffer, before, after_it, *(buffer.dtype.type(f) for f in factors))
             self._errors[number] *= rule.forgetting
             self._is_untouched[number] = False
@@ -143,7 +144,7 @@ class UpdateTracker:
         """Take a buffer for unknown."""
         self._errors[number] = _UNKNOWN
         self._is_untouched[number] = False
-        self.buffer[place.slice].zero_()
+        self.buffer[place.slice] = 0
 
     def _groups(self, groups: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """Find the group of each tensor; groups that were added in training name their tensors themselves."""
