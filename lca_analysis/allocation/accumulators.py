@@ -40,14 +40,21 @@ class Accumulators:
     def __init__(self, layout: Layout, folder: Path | None = None) -> None:
         self._layout = layout
         self._scratch = Scratch(layout.size * BYTES, folder)
+        # Those in memory are found at once.
+        stretches = layout.stretches if self._scratch.is_in_memory else []
+        self._views = {stretch.place.start: self.of(stretch) for stretch in stretches}
         bins = len(layout.layers), WIDTH
         self.counts, self.sums = np.zeros(bins, np.int64), np.zeros(bins)
 
     def add(self, part: StepStretch) -> None:
         """Take in a stretch of a step."""
-        start, data = self._bytes(part.stretch)
-        ParameterSums.of(data).add(part.moved, part.gradient, part.lca)
-        self._scratch.write(start, data)
+        sums = self._views.get(part.stretch.place.start)
+        if sums is not None:
+            sums.add(part.moved, part.gradient, part.lca)
+        else:
+            start, data = self._bytes(part.stretch)
+            ParameterSums.of(data).add(part.moved, part.gradient, part.lca)
+            self._scratch.write(start, data)
         row = self._layout.layer_numbers[part.stretch.number]
         add_to_histogram(part.lca, self.counts[row], self.sums[row])
 

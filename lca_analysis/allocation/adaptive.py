@@ -92,6 +92,7 @@ class _Refinement:
         for end in (0.0, 1.0):
             self.samples.gradient(end)
         self._layers = np.asarray(path.layers, int)
+        self._tilts: dict[Piece, float | None] = {}
         self._kept = kept
         self._sum = BoundedSum(path)
 
@@ -158,7 +159,9 @@ class _Refinement:
 
     def _tilt(self, piece: Piece) -> float | None:
         """Give the tilt of a piece."""
-        return tilt_of(self.samples, piece, self._layers, LARGEST_CANCELLATION)
+        if piece not in self._tilts:
+            self._tilts[piece] = tilt_of(self.samples, piece, self._layers, LARGEST_CANCELLATION)
+        return self._tilts[piece]
 
     def _residual(self, piece: Piece) -> float:
         """Give the residual of a piece, all examples together."""

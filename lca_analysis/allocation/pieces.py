@@ -81,6 +81,7 @@ class Samples:
     def __init__(self, path: StepPath) -> None:
         self._path = path
         self._changes: dict[float, Changes] = {}
+        self._residuals: dict[Piece, NDArray[np.float64]] = {}
 
     def gradient(self, place: float) -> torch.Tensor:
         """Evaluate the gradient at a place of the path, and keep what it allocates to each tensor."""
@@ -111,5 +112,7 @@ class Samples:
 
     def residual(self, piece: Piece) -> NDArray[np.float64]:
         """Give the loss change of a piece less what it allocates, [views]."""
-        before, after = (np.array(self._path.losses(place)) for place in (piece.start, piece.end))
-        return np.asarray(after - before - self.allocated(piece).sum(1))
+        if piece not in self._residuals:
+            before, after = (np.array(self._path.losses(place)) for place in (piece.start, piece.end))
+            self._residuals[piece] = np.asarray(after - before - self.allocated(piece).sum(1))
+        return self._residuals[piece]

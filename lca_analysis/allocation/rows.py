@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from lca_analysis.allocation.layout import Layout, Place
@@ -16,13 +17,14 @@ class UnitSums:
     """Sums over the neurons and channels of every layer that has units: weights and bias together."""
 
     def __init__(self, layout: Layout) -> None:
-        layers = [(layer, count) for layer in layout.layers if (count := layout.units(layer))]
+        # In the order of the table, so that it need not be sorted.
+        layers = [(layer, count) for layer in sorted(layout.layers) if (count := layout.units(layer))]
         starts = dict(zip((layer for layer, _ in layers), np.cumsum([0, *(n for _, n in layers)]), strict=False))
         self._places = [
             slice(starts[layer], starts[layer] + layout.units(layer)) if layer in starts else None
             for layer in (place.tensor.layer for place in layout.places)
         ]
-        self._names = [layer for layer, count in layers for _ in range(count)]
+        self._names = _repeated([layer for layer, _ in layers], [count for _, count in layers])
         self._numbers = np.concatenate([np.empty(0, np.int32), *(np.arange(n, dtype=np.int32) for _, n in layers)])
         self._sums = np.zeros(len(self._names))
 
@@ -42,7 +44,7 @@ class UnitSums:
         return self._rows(iteration, np.nan)
 
     def _rows(self, iteration: int, lca: Any) -> Columns | None:
-        if not self._names:
+        if not len(self._names):
             return None
         return {"iteration": iteration, "layer": self._names, "unit": self._numbers, "lca": lca}
 
@@ -51,14 +53,14 @@ class SeriesRows:
     """The weight, step, path gradient and LCA of sampled parameters, at every step."""
 
     def __init__(self, layout: Layout, seed: int) -> None:
-        chosen = [self._sample(place, number, seed) for number, place in enumerate(layout.places)]
-        sizes = [len(indices) for indices in chosen]
-        owners = [place for place, size in zip(layout.places, sizes, strict=True) for _ in range(size)]
+        numbered = sorted(enumerate(layout.places), key=lambda item: (item[1].tensor.layer, item[1].tensor.name))
+        chosen = [self._sample(place, number, seed) for number, place in numbered]  # in the order of the table
+        sizes, places = [len(indices) for indices in chosen], [place for _, place in numbered]
         self._index = np.concatenate([np.empty(0, np.int64), *chosen])
-        offsets = np.repeat([place.start for place in layout.places], sizes)
+        offsets = np.repeat([place.start for place in places], sizes)
         self._flat = self._index + offsets.astype(np.int64)
-        self._layers = [place.tensor.layer for place in owners]
-        self._tensors = [place.tensor.name for place in owners]
+        self._layers = _repeated([place.tensor.layer for place in places], sizes)
+        self._tensors = _repeated([place.tensor.name for place in places], sizes)
 
     def __call__(self, step: AllocatedStep) -> Columns:
         """Give rows of the `series` table."""
@@ -99,9 +101,16 @@ def join(parts: list[Columns]) -> Columns:
     }
 
 
+def _repeated(names: list[str], counts: list[int]) -> pd.Categorical:
+    """Repeat each name: a column of few words, which it costs little to repeat and to store."""
+    known = sorted(set(names))
+    codes = np.array([known.index(name) for name in names], np.int32)
+    return pd.Categorical.from_codes(np.repeat(codes, counts), known)
+
+
 def _is_single(value: Any) -> bool:
     """Whether a value stands for a column of it."""
-    return not isinstance(value, list | np.ndarray)
+    return not isinstance(value, list | np.ndarray | pd.Categorical)
 
 
 def _filled(value: Any, length: int) -> Any:
@@ -110,7 +119,9 @@ def _filled(value: Any, length: int) -> Any:
 
 
 def _join_column(values: list[Any]) -> Any:
-    """Concatenate one column; lists of words and arrays stay lists."""
+    """Concatenate one column, of the same categories where it has any; lists of words and arrays stay lists."""
+    if isinstance(values[0], pd.Categorical):
+        return pd.Categorical.from_codes(np.concatenate([value.codes for value in values]), dtype=values[0].dtype)
     if all(isinstance(value, np.ndarray) for value in values):
         return np.concatenate(values)
     return [item for value in values for item in value]

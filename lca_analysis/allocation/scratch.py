@@ -34,6 +34,11 @@ class Scratch:
         self._file.truncate(size)
         self._piece = np.empty(0, np.uint8)
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether what `read` gives is the memory itself, at any time."""
+        return self._memory is not None
+
     def read(self, start: int, size: int) -> Bytes:
         """Give a piece, which may be changed, and is then written back; it is valid until the next is read."""
         if self._memory is not None:

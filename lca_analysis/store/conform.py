@@ -114,7 +114,8 @@ def _array(table: TableSchema, field: pa.Field, value: Any, length: int) -> pa.A
 def _raw_array(table: TableSchema, field: pa.Field, value: Any, length: int) -> pa.Array:
     """Turn one column into an Arrow array of the type that it has."""
     if _is_single(value):
-        value = [value.item() if isinstance(value, np.ndarray) else value] * length
+        one = _raw_array(table, field, [value.item() if isinstance(value, np.ndarray) else value], 1)
+        return pa.repeat(one[0], length)
     if isinstance(value, pa.ChunkedArray):
         value = value.combine_chunks()
     if isinstance(value, pa.Array):
@@ -151,16 +152,31 @@ def _fits(found: pa.DataType, wanted: pa.DataType) -> bool:
 def _sorted(table: TableSchema, rows: pa.Table) -> pa.Table:
     """Order the rows by the sort keys, nulls first, and refuse two with the same keys."""
     keys = [_ranks(rows.column(name)) for name in table.sort_keys]
-    order = np.lexsort(keys[::-1])
-    if table.unique and len(order) > 1:
-        same = np.logical_and.reduce([np.diff(key[order]) == 0 for key in keys])
-        if same.any():
-            _refuse_twins(table, rows, int(order[np.argmax(same)]))
-    return rows if (np.diff(order) == 1).all() else rows.take(pa.array(order))
+    ordered, same = _compare_neighbours(keys)
+    if not ordered.all():
+        order = np.lexsort(keys[::-1])
+        keys, rows = [key[order] for key in keys], rows.take(pa.array(order))
+        same = _compare_neighbours(keys)[1]
+    if table.unique and same.any():
+        _refuse_twins(table, rows, int(np.argmax(same)))
+    return rows
+
+
+def _compare_neighbours(keys: list[np.ndarray[Any, Any]]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Say for each row but the last whether it may stand before the next one, and whether their keys are the same."""
+    below = np.zeros(max(len(keys[0]) - 1, 0), bool)
+    same = np.ones_like(below)
+    for key in keys:
+        before, after = key[:-1], key[1:]
+        below |= same & (before < after)
+        same &= before == after
+    return below | same, same
 
 
 def _ranks(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-    """Replace the values of a column by their ranks, nulls by −1."""
+    """Replace the values of a column by numbers that are ordered as they are, nulls first."""
+    if pa.types.is_integer(column.type) and not column.null_count:
+        return np.asarray(column.to_numpy())
     encoded = column.combine_chunks().dictionary_encode()
     rank = np.empty(len(encoded.dictionary), np.int64)
     rank[pc.array_sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(rank))

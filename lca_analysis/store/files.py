@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from lca_analysis.disk import appearing
 
 ROW_GROUP = 1 << 20
-_ZSTD_LEVEL = 6
+_ZSTD_LEVEL = 2  # twice as fast as 6, for files that are 2 % larger
 
 
 @contextmanager
