@@ -2,10 +2,11 @@
 
 The bare loop loads weights into the model and takes loss and gradient over the split, in chunks of the size that is
 best for it. The engine reads the run, integrates with the default rule, reduces to every table and writes the store;
-its time is divided by its gradient evaluations. "classes" is a gradient that tells classes apart, against one that does
-not; with batch norm in batch mode, where chunks of one class would be another loss, it is one backward pass per class,
-and "forward" is what forward mode would take for the derivative along one layer's step. "views" is the engine's time
-against its time without update parts, series and units. One thread; processor time, medians of alternating repetitions.
+its time is divided by its gradient evaluations, and by that of bare loops right before and after it, since machines
+change their speed by the second. "classes" is a gradient that tells classes apart, against one that does not; with
+batch norm in batch mode, where chunks of one class would be another loss, it is one backward pass per class, and
+"forward" is what forward mode would take for the derivative along one layer's step. "views" is the engine's time
+against its time without update parts, series and units. One thread; processor time, medians of repetitions.
 
     python benchmarks/engine.py                       # ten minutes; exit code 1 when a target is missed
     python benchmarks/engine.py --problem mnist_fc    # one problem
@@ -112,8 +113,8 @@ def timed_views() -> Iterator[list[float]]:
             setattr(owner, name, work)
 
 
-def gradients(problem: Problem, split: str, run: Run, repetitions: int) -> dict[str, float]:
-    """Time single gradients in alternation: bare, the evaluator's, by class; and forward mode."""
+def gradients(problem: Problem, split: str, run: Run, repetitions: int) -> tuple[BareLoop, dict[str, float]]:
+    """Time single gradients in alternation: bare, the evaluator's, by class, forward mode; gives the bare loop, too."""
     last = run.weights(int(run.iterations[-1]))
     flat_model = FlatModel(problem, run, "name")
     flat = flat_model.flatten(last)
@@ -132,7 +133,7 @@ def gradients(problem: Problem, split: str, run: Run, repetitions: int) -> dict[
     for _ in range(repetitions):
         for name, work in works.items():
             times[name].append(seconds(work))
-    return {name: statistics.median(found) for name, found in times.items()} | {"chunk": bare.chunk}
+    return bare, {name: statistics.median(found) for name, found in times.items()} | {"chunk": bare.chunk}
 
 
 def measure(case: Case, folder: Path, steps: int, repetitions: int) -> dict[str, float]:
@@ -142,17 +143,19 @@ def measure(case: Case, folder: Path, steps: int, repetitions: int) -> dict[str,
     problem = Problem(built.model, built.loss, splits, built.batch_size, classes=10)
     settings = TrainingSettings(iterations=steps, learning_rate=case.settings.learning_rate)
     run = lca.train(problem, folder / "run", settings, progress=False)
-    found = gradients(problem, split, run, repetitions)
+    bare, found = gradients(problem, split, run, repetitions)
+    around = statistics.median(seconds(bare) for _ in range(2 * repetitions))
     whole, views = [], []
     for repetition in range(4):
-        store = folder / f"store{repetition}"
+        store, before = folder / f"store{repetition}", around
         with timed_views() as total:
             taken = seconds(lambda s=store: lca.compute(run.path, s, problem, split, progress=False, workers=1))
         evaluations = lca.open_store(store).table("iterations")["gradient_evaluations"].sum()
-        whole.append(taken / evaluations)
+        around = statistics.median(seconds(bare) for _ in range(2 * repetitions))
+        whole.append(2 * taken / evaluations / (before + around))
         views.append(taken / (taken - total[0]))
     # The first computation of a process loads, or compiles, the inner loops.
-    found |= {"engine": statistics.median(whole[1:]), "views": statistics.median(views[1:])}
+    found |= {"engine": statistics.median(whole[1:]) * found["bare"], "views": statistics.median(views[1:])}
     return found | {"images": len(problem.split(split)[0])}
 
 

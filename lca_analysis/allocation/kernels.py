@@ -1,7 +1,7 @@
 """Inner loops of the allocation, compiled: one pass over a vector where numpy would take a dozen.
 
-Vectors are of float32 or float64. Products are rounded to that precision, sums are taken in float64 and in a fixed order;
-long ones in four lanes, since an addition alone would wait for the one before.
+Vectors are of float32 or float64. Products are rounded to that precision, sums are taken in float64 and in a fixed
+order; long ones in four lanes, since an addition alone would wait for the one before.
 """
 
 from typing import Any

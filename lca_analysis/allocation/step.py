@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.part_rows import Update
-from lca_analysis.allocation.stretches import Stretch
+from lca_analysis.allocation.stretches import STRETCH, Stretch
 
 Numbers = NDArray[Any]
 
@@ -67,9 +67,14 @@ class AllocatedStep:
     update: Update
 
     def stretches(self, layout: Layout) -> Iterator[StepStretch]:
-        """Go through the step."""
+        """Go through the step; Δ and A of a stretch are overwritten by those of the next."""
+        weights, weights_next, gradient = self._vectors
+        moved, lca = (np.empty(min(STRETCH, layout.size), weights.dtype) for _ in range(2))
         for stretch in layout.stretches:
-            yield StepStretch(stretch, *self.at(stretch.place))
+            place, size = stretch.place, stretch.size
+            np.subtract(weights_next[place], weights[place], out=moved[:size])
+            np.multiply(moved[:size], gradient[place], out=lca[:size])
+            yield StepStretch(stretch, weights[place], moved[:size], gradient[place], lca[:size])
 
     def at(self, where: Any) -> tuple[Numbers, Numbers, Numbers, Numbers]:
         """Give θ, Δ, ḡ and A of some parameters, a slice or an array of places."""

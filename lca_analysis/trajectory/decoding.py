@@ -51,9 +51,7 @@ class SegmentDecoder:
         self._chosen = [number for number, tensor in enumerate(manifest.tensors) if tensor.name in set(names)]
         self._blocks = lay_out(manifest.tensors, manifest.format_version)
 
-    def points(
-        self, fs: Any, segment: Segment, first: int | None = None, last: int | None = None
-    ) -> Iterator[Point]:
+    def points(self, fs: Any, segment: Segment, first: int | None = None, last: int | None = None) -> Iterator[Point]:
         """Decode a segment from its keyframe up to iteration `last`; gives the points from `first` on."""
         coding = Coding(self._manifest.format_version, self._manifest.recording.error_fraction)
         needed = [number for number, block in enumerate(self._blocks) if self._is_needed(block)]
