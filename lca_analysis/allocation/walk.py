@@ -72,8 +72,9 @@ class StepWalk:
             for follower in (tracker, self._heir):
                 if follower is not None:
                     follower.follow(start.weights, end.weights, before, after)
-            self._here = start, before = end, after
+            start, before = end, after
             del end
+        self._here = start, before  # only now: a range that is broken off leaves nothing
 
     def _begin(self, first: int) -> tuple[UpdateTracker, tuple[EndPoint, Point]]:
         """Go to the point from which on momentum is followed for a range, or take over what has been followed."""
