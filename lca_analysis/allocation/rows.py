@@ -101,11 +101,11 @@ def join(parts: list[Columns]) -> Columns:
     }
 
 
-def _repeated(names: list[str], counts: list[int]) -> pd.Categorical:
+def _repeated(names: list[str], counts: list[int]) -> "pd.Categorical[str]":
     """Repeat each name: a column of few words, which it costs little to repeat and to store."""
     known = sorted(set(names))
     codes = np.array([known.index(name) for name in names], np.int32)
-    return pd.Categorical.from_codes(np.repeat(codes, counts), known)
+    return pd.Categorical.from_codes(np.repeat(codes, counts), pd.Index(known))
 
 
 def _is_single(value: Any) -> bool:
