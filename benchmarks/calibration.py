@@ -18,6 +18,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 
 import calibration_lags as lags
@@ -47,6 +48,7 @@ class Measure:
     cases: tuple[Case, ...] = tuple(CASES)
     averaged: bool = False
     errors: float = 2.0
+    part: int | None = None  # of the numbers of one simulation, which several measures share
 
 
 @dataclass(frozen=True)
@@ -90,58 +92,60 @@ def _sign_test(count: int, alternative: str) -> Measure:
     )
 
 
+_MIXED = partial(simulate.family_rates, effects=10)
 MEASURES = [
-    Measure("mean, HAC, two-sided", lambda c, r, n: simulate.hac_rates(c, r, n)[0], 10),
-    Measure("mean, HAC, greater", lambda c, r, n: simulate.hac_rates(c, r, n)[1], 10),
+    Measure("mean, HAC, two-sided", simulate.hac_rates, 10, part=0),
+    Measure("mean, HAC, greater", simulate.hac_rates, 10, part=1),
     Measure("mean, HAC, falling variance", simulate.envelope_rates, 10),
-    Measure("efficiency, HAC", simulate.efficiency_rates, 5),
-    Measure("mean, block bootstrap, interval", simulate.bootstrap_misses, 2),
-    Measure("mean, block bootstrap, greater", simulate.bootstrap_rates, 2),
-    Measure("flip interval, white noise", simulate.flip_rates, 3, cases=_cases((0.0,))),
+    Measure("efficiency, HAC", simulate.efficiency_rates, 4),
+    Measure("mean, block bootstrap, interval", simulate.bootstrap_rates, 3, part=0),
+    Measure("mean, block bootstrap, greater", simulate.bootstrap_rates, 3, part=1),
+    Measure("flip interval, white noise", simulate.flip_rates, 5, cases=_cases((0.0,))),
     Measure("periodicity, one parameter", simulate.periodicity_rates, 10),
-    Measure("shared moments, 3 layers", simulate.coincidence_rates, 2),
-    Measure("shared moments, 8 layers", lambda c, r, n: simulate.coincidence_rates(c, r, n, 8), 1),
-    Measure("shared moments, local shifts", lambda c, r, n: simulate.coincidence_rates(c, r, n, local=True), 1),
+    Measure("shared moments, 3 layers", simulate.coincidence_rates, 4),
+    Measure("shared moments, 8 layers", lambda c, r, n: simulate.coincidence_rates(c, r, n, 8), 3),
+    *(
+        Measure(name, partial(simulate.coincidence_rates, local=True, **options), 4, bounds, _cases(lengths=lengths))
+        for about, options in (("", {}), (", common envelope", {"envelope": True}))
+        for name, bounds, lengths in (
+            (f"shared moments, local shifts{about}", LEVEL, (500, 2000)),
+            (f"shared moments, local shifts{about}, short", AT_MOST, (100,)),
+        )
+    ),
     Measure(
         "shared moments, common envelope",
         lambda c, r, n: simulate.coincidence_rates(c, r, n, envelope=True),
-        1,
+        2,
         AT_MOST,
     ),
-    Measure(
-        "shared moments, common envelope, local shifts",
-        lambda c, r, n: simulate.coincidence_rates(c, r, n, envelope=True, local=True),
-        1,
-    ),
-    Measure("residual moments, 3 layers", lambda c, r, n: simulate.coincidence_rates(c, r, n, residual=True), 1),
-    Measure("residual moments, 8 layers", lambda c, r, n: simulate.coincidence_rates(c, r, n, 8, residual=True), 1),
+    Measure("residual moments, 3 layers", lambda c, r, n: simulate.coincidence_rates(c, r, n, residual=True), 3),
+    Measure("residual moments, 8 layers", lambda c, r, n: simulate.coincidence_rates(c, r, n, 8, residual=True), 1.25),
     Measure(
         "residual moments, 8 layers, common component",
         lambda c, r, n: simulate.coincidence_rates(c, r, n, 8, residual=True, common=1.0),
-        1,
+        0.4,
         AT_MOST,
     ),
-    Measure("shared moments of a pair", simulate.pair_rates, 3),
-    Measure("lag of maximum, interval", lambda c, r, n: simulate.lag_misses(c, r, n)[0], 1, cases=_cases((0.0, 0.5))),
+    Measure("shared moments of a pair", simulate.pair_rates, 5),
+    Measure("lag of maximum, interval", simulate.lag_misses, 2.5, cases=_cases((0.0, 0.5)), part=0),
     Measure(
         "lag of maximum, interval, broad maximum",
-        lambda c, r, n: simulate.lag_misses(c, r, n)[0],
-        1,
+        simulate.lag_misses,
+        2.5,
         AT_MOST,
         _cases((0.9,)),
+        part=0,
     ),
-    Measure("mean delay, interval", lambda c, r, n: simulate.lag_misses(c, r, n)[1], 0.5, AT_MOST),
-    Measure("lag against the rest", lambda c, r, n: lags.lag_rates(c, r, n)[:, 0], 1, cases=_cases((0.0, 0.5))),
-    Measure(
-        "lag against the rest, broad maximum", lambda c, r, n: lags.lag_rates(c, r, n)[:, 0], 1, AT_MOST, _cases((0.9,))
-    ),
-    Measure("mean delay against the rest", lambda c, r, n: lags.lag_rates(c, r, n)[:, 1], 0.5, AT_MOST),
-    Measure("mean delay against the momentum", lambda c, r, n: lags.lag_rates(c, r, n)[:, 2], 0.5, AT_MOST),
-    Measure("coherence", lags.coherence_rates, 2),
-    Measure("coherence, interval", lambda c, r, n: lags.coherence_misses(c, r, n)[:, 0], 1),
-    Measure("phase, interval", lambda c, r, n: lags.coherence_misses(c, r, n)[:, 1], 1),
-    Measure("group delay, interval", lambda c, r, n: lags.coherence_misses(c, r, n)[:, 2], 1),
-    Measure("lead of moments", runs.lead_rates, 2),
+    Measure("mean delay, interval", simulate.lag_misses, 2.5, AT_MOST, part=1),
+    Measure("lag against the rest", lags.lag_rates, 2.5, cases=_cases((0.0, 0.5)), part=0),
+    Measure("lag against the rest, broad maximum", lags.lag_rates, 2.5, AT_MOST, _cases((0.9,)), part=0),
+    Measure("mean delay against the rest", lags.lag_rates, 2.5, AT_MOST, part=1),
+    Measure("mean delay against the momentum", lags.lag_rates, 2.5, AT_MOST, part=2),
+    Measure("coherence", lags.coherence_rates, 4),
+    Measure("coherence, interval", lags.coherence_misses, 4, part=0),
+    Measure("phase, interval", lags.coherence_misses, 4, part=1),
+    Measure("group delay, interval", lags.coherence_misses, 4, part=2),
+    Measure("lead of moments", runs.lead_rates, 5),
     Measure("t over 8 runs", lambda c, r, n: runs.over_runs(c, r, n, "t", "two-sided"), 5),
     Measure("t over 8 runs, greater", lambda c, r, n: runs.over_runs(c, r, n, "t", "greater"), 5),
     Measure("signed ranks over 8 runs", lambda c, r, n: runs.over_runs(c, r, n, "ranks", "two-sided"), 5),
@@ -158,17 +162,17 @@ MEASURES = [
         5,
         AT_MOST,
     ),
-    Measure("hurting spans, 2 layers", runs.span_rates, 0.5, AT_MOST),
+    Measure("hurting spans, 2 layers", runs.span_rates, 3, AT_MOST),
     Measure("mean, HAC, greater, few iterations", runs.short_rates, 10, AT_MOST, tuple(_SHORT)),
-    Measure("evenness of learning, line", lambda c, r, n: runs.evenness_rates(c, r, n)[:, 0], 2),
-    Measure("evenness of learning, parabola", lambda c, r, n: runs.evenness_rates(c, r, n)[:, 1], 2),
-    Measure("Holm, 40 nulls", simulate.holm_rates, 2),
-    Measure("Holm, 30 nulls of 40", lambda c, r, n: simulate.holm_rates(c, r, n, 10), 2),
-    Measure("false discovery rate, 40 nulls", lambda c, r, n: simulate.false_discoveries(c, r, n, 0), 2, averaged=True),
-    Measure("false discovery rate, 30 nulls of 40", simulate.false_discoveries, 2, averaged=True),
+    Measure("evenness of learning, line", runs.evenness_rates, 7.5, part=0),
+    Measure("evenness of learning, parabola", runs.evenness_rates, 7.5, part=1),
+    Measure("Holm, 40 nulls", simulate.family_rates, 5, part=0),
+    Measure("Holm, 30 nulls of 40", _MIXED, 5, part=0),
+    Measure("false discovery rate, 40 nulls", simulate.family_rates, 5, averaged=True, part=1),
+    Measure("false discovery rate, 30 nulls of 40", _MIXED, 5, averaged=True, part=1),
     Measure(
         "power: mean of 0.2 deviations",
-        lambda c, r, n: simulate.hac_rates(c, r, n, 0.2 * c.length**0.5)[1],
+        lambda c, r, n: simulate.hac_rates(c, r, n, 0.2 * c.length**0.5)[:, 1],
         2,
         FOUND,
         tuple(case for case in _LONG if case.coefficient == 0),
@@ -198,10 +202,18 @@ MEASURES = [
 ]
 
 
+@cache
+def _simulated(simulation: simulate.Simulation, case: Case, seed: int, count: int) -> simulate.Reals:
+    """Simulate a row, once for all measures that share it."""
+    return simulation(case, np.random.default_rng([seed, case.length, int(10 * case.coefficient)]), count)
+
+
 def judge(measure: Measure, case: Case, repeats: int, seed: int = 0) -> Result:
     """Measure a row and hold it against its range."""
     count = max(int(repeats * measure.weight), 20)
-    values = measure.simulate(case, np.random.default_rng([seed, case.length, int(10 * case.coefficient)]), count)
+    values = _simulated(measure.simulate, case, seed, count)
+    if measure.part is not None:
+        values = values[:, measure.part]
     found, refused = simulate.rate(values)
     if measure.averaged:
         found = float(np.nansum(values) / count)  # a refusal discovers nothing
@@ -216,12 +228,12 @@ def judge(measure: Measure, case: Case, repeats: int, seed: int = 0) -> Result:
     )
 
 
-def results(repeats: int, word: str = "") -> Iterator[Result]:
+def results(repeats: int, word: str = "", seed: int = 1) -> Iterator[Result]:
     """Measure every row whose name holds a word."""
     chosen = [(measure, case) for measure in MEASURES if word in measure.name for case in measure.cases]
     with track(len(chosen), "calibration", "row", None) as bar:
         for measure, case in chosen:
-            yield judge(measure, case, repeats)
+            yield judge(measure, case, repeats, seed)
             bar.update()
 
 
@@ -229,11 +241,12 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=400, help="simulations of a row, times the row's weight")
+    parser.add_argument("--seed", type=int, default=1, help="of all simulations")
     parser.add_argument("--only", default="", metavar="WORD", help="rows whose name holds this word")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
     chosen = parser.parse_args()
     found = []
-    for result in results(chosen.repeats, chosen.only):
+    for result in results(chosen.repeats, chosen.only, chosen.seed):
         print(result, flush=True)
         found.append(result)
     failed = [result for result in found if not result.passed]

@@ -14,8 +14,8 @@ from lca_analysis.analysis.bootstrap import bootstrap_mean
 from lca_analysis.analysis.coincidence import (
     coincidence_test,
     local_reach,
+    local_scores,
     pair_p_values,
-    residual_coincidence_test,
     shared_scores,
 )
 from lca_analysis.analysis.evenness import why_uneven
@@ -26,6 +26,7 @@ from lca_analysis.analysis.lags import lag_curve, lag_of_maximum, mean_delay, re
 from lca_analysis.analysis.multiplicity import BENJAMINI_HOCHBERG, HOLM, adjust, too_few_to_correct
 from lca_analysis.analysis.peaks import deepest_minima
 from lca_analysis.analysis.periodicity import periodicity
+from lca_analysis.analysis.residual_coincidence import residual_coincidence_test
 
 Reals = NDArray[np.float64]
 
@@ -57,11 +58,11 @@ Simulation = Callable[[Case, np.random.Generator, int], Reals]
 CASES = [Case(t, phi, kind) for t in LENGTHS for phi in COEFFICIENTS for kind in INNOVATIONS]
 
 
-def hac_rates(case: Case, rng: np.random.Generator, repeats: int, effect: float = 0.0) -> tuple[Reals, Reals]:
-    """p-values of the two-sided and the one-sided test of the mean; `effect` in long-run standard errors."""
+def hac_rates(case: Case, rng: np.random.Generator, repeats: int, effect: float = 0.0) -> Reals:
+    """p-values of the two-sided and of the one-sided test of the mean, `effect` in long-run standard errors: [., 2]."""
     error = np.sqrt((1 + case.coefficient) / (1 - case.coefficient) / case.length)
     series = case.draw(rng, repeats) + effect * error
-    return hac_mean(series).p, hac_mean(series, alternative="greater").p
+    return np.column_stack([hac_mean(series).p, hac_mean(series, alternative="greater").p])
 
 
 def envelope_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
@@ -76,15 +77,11 @@ def efficiency_rates(case: Case, rng: np.random.Generator, repeats: int) -> Real
     return efficiency(net, np.abs(net) + rng.gamma(2.0, size=net.shape)).p
 
 
-def bootstrap_misses(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
-    """Whether the block-bootstrap interval misses the mean: 0 (misses), 1 (covers), NaN (refused)."""
-    found = [bootstrap_mean(column, rng, repeats=399) for column in case.draw(rng, repeats).T]
-    return np.array([np.nan if np.isnan(one.low) else float(one.low <= 0 <= one.high) for one in found])
-
-
 def bootstrap_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
-    """p-values of the one-sided block-bootstrap test."""
-    return np.array([bootstrap_mean(column, rng, repeats=399).p("greater") for column in case.draw(rng, repeats).T])
+    """Whether the block-bootstrap interval misses the mean (0; 1: covers), and the one-sided p-value: [repeats, 2]."""
+    found = [bootstrap_mean(column, rng, repeats=399) for column in case.draw(rng, repeats).T]
+    covers = [np.nan if np.isnan(one.low) else float(one.low <= 0 <= one.high) for one in found]
+    return np.column_stack([covers, [one.p("greater") for one in found]])
 
 
 def flip_rates(case: Case, rng: np.random.Generator, repeats: int, parameters: int = 30) -> Reals:
@@ -111,35 +108,40 @@ def coincidence_rates(
     `local` (shifts within `local_reach`), `residual` (after regression on the other layers' total).
     """
     found = []
-    reach = local_reach(case.length)
-    shifts = np.arange(-reach, reach + 1) if options.get("local") else None
+    reach = local_reach(case.length) if options.get("local") else None
     for _ in range(repeats):
         series = case.draw(rng, layers) + float(options.get("common", 0)) * case.draw(rng, 1)
         if options.get("envelope"):
             series = series * np.exp(-3 * np.arange(case.length) / case.length)[:, None]
-        if shifts is None and why_uneven(series) is not None:
+        if reach is None and why_uneven(series) is not None:
             found.append(np.nan)
             continue
         if options.get("residual"):
-            found.append(residual_coincidence_test(series, rng, shifts, 199).p)
-            continue
-        scores = shared_scores([deepest_minima(column) for column in series.T], case.length)
-        found.append(coincidence_test(scores, rng, shifts).p)
+            found.append(residual_coincidence_test(series, rng, reach, 199).p)
+        else:
+            found.append(coincidence_test(_scores(series, reach), rng).p)
     return np.array(found)
+
+
+def _scores(series: Reals, reach: int | None) -> NDArray[np.int64]:
+    """Count shared moments for all shifts, or for those within some steps."""
+    moments = [deepest_minima(column) for column in series.T]
+    if reach is None:
+        return shared_scores(moments, len(series))
+    return local_scores(moments, len(series), (reach, reach))
 
 
 def pair_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
     """p-values of one pair of layers."""
-    pairs = (case.draw(rng, 2) for _ in range(repeats))
-    scores = (shared_scores([deepest_minima(column) for column in pair.T], case.length) for pair in pairs)
-    return np.array([pair_p_values(score)[0] for score in scores])
+    return np.array([pair_p_values(_scores(case.draw(rng, 2), None))[0] for _ in range(repeats)])
 
 
-def lag_misses(case: Case, rng: np.random.Generator, repeats: int, momentum: float = 0.8) -> tuple[Reals, Reals]:
-    """Whether the intervals of lag (truth 3) and mean delay (truth m / (1 − m)) miss: 0, 1 (covers), NaN."""
+def lag_misses(case: Case, rng: np.random.Generator, repeats: int, momentum: float = 0.8) -> Reals:
+    """Whether the intervals of lag (truth 3) and mean delay (truth m / (1 − m)) miss: 0, 1 (covers), NaN: [., 2]."""
     lag, delay = [], []
     for _ in range(repeats):
         gradient = case.draw(rng, 20)
+        counts = resample_counts(case.length, rng, 199)
         late = -np.roll(gradient, 3, axis=0) + 2 * rng.standard_normal(gradient.shape)
         moved = lfilter([1.0], [1.0, -momentum], -gradient + rng.standard_normal(gradient.shape), axis=0)
         for series, store, measure, truth in (
@@ -147,40 +149,31 @@ def lag_misses(case: Case, rng: np.random.Generator, repeats: int, momentum: flo
             (moved, delay, mean_delay, momentum / (1 - momentum)),
         ):
             curve = lag_curve(series, gradient)
-            drawn = resample_counts(case.length, rng, 199) @ curve.products / case.length
+            drawn = counts @ curve.products / case.length
             found = measure(curve, drawn)
             store.append(np.nan if np.isnan(found.low) else float(found.low <= truth <= found.high))
-    return np.array(lag), np.array(delay)
+    return np.column_stack([lag, delay])
 
 
-def family(case: Case, rng: np.random.Generator, effects: int, adjustment: str, tests: int = 40) -> tuple[Reals, Reals]:
-    """Corrected p-values of true nulls and of true effects: layers that share a component, some of which hurt.
+def family_rates(case: Case, rng: np.random.Generator, repeats: int, effects: int = 0, tests: int = 40) -> Reals:
+    """Smallest Holm p-value of a family's true nulls, and their share among its discoveries (FDR): [repeats, 2].
 
-    NaN where a test counts as too few independent iterations to be one of many.
+    Layers that share a component, some of which hurt. A test that counts as too few independent iterations to be one of
+    many rejects nothing; NaN where all true nulls are such.
     """
     error = np.sqrt((1 + case.coefficient) / (1 - case.coefficient) / case.length)
-    series = case.draw(rng, tests) + 0.5 * case.draw(rng, 1)
-    series[:, :effects] += 6 * error
-    found = hac_mean(series, alternative="greater")
-    p = adjust(found.p, adjustment, found.effective_n)
-    p[too_few_to_correct(found.p, found.effective_n)] = np.nan
-    return p[effects:], p[:effects]
-
-
-def holm_rates(case: Case, rng: np.random.Generator, repeats: int, effects: int = 0) -> Reals:
-    """Smallest corrected p-value of the true nulls of each family; NaN where all are refused."""
-    found = [family(case, rng, effects, HOLM)[0] for _ in range(repeats)]
-    return np.array([np.nan if np.isnan(p).all() else np.nanmin(p) for p in found])
-
-
-def false_discoveries(case: Case, rng: np.random.Generator, repeats: int, effects: int = 10) -> Reals:
-    """Share of true nulls among the discoveries of each family."""
-    found = []
+    rows = []
     for _ in range(repeats):
-        families = family(case, rng, effects, BENJAMINI_HOCHBERG)
-        wrong, right = ((p <= LEVEL).sum() for p in families)
-        found.append(np.nan if np.isnan(families[0]).all() else wrong / max(wrong + right, 1))
-    return np.array(found)
+        series = case.draw(rng, tests) + 0.5 * case.draw(rng, 1)
+        series[:, :effects] += 6 * error
+        found = hac_mean(series, alternative="greater")
+        holm, shares = (adjust(found.p, name, found.effective_n) for name in (HOLM, BENJAMINI_HOCHBERG))
+        if (too_few_to_correct(found.p, found.effective_n) | np.isnan(found.p))[effects:].all():
+            rows.append((np.nan, np.nan))
+            continue
+        wrong, right = (shares[effects:] <= LEVEL).sum(), (shares[:effects] <= LEVEL).sum()
+        rows.append((np.nanmin(holm[effects:]), wrong / max(wrong + right, 1)))
+    return np.array(rows)
 
 
 def lag_found(case: Case, rng: np.random.Generator, repeats: int, lag: int = 9) -> Reals:
@@ -196,17 +189,15 @@ def lag_found(case: Case, rng: np.random.Generator, repeats: int, lag: int = 9) 
 
 def planted_peaks(case: Case, rng: np.random.Generator, repeats: int, layers: int = 4, **options: bool) -> Reals:
     """p-values of shared moments where a fifth of each layer's 20 moments is shared."""
-    reach = local_reach(case.length)
-    shifts = np.arange(-reach, reach + 1) if options.get("local") else None
+    reach = local_reach(case.length) if options.get("local") else None
     found = []
     for _ in range(repeats):
         series = case.draw(rng, layers)
         series[rng.choice(case.length, 4, replace=False)] -= 6
         if options.get("residual"):
-            found.append(residual_coincidence_test(series, rng, shifts, 199).p)
+            found.append(residual_coincidence_test(series, rng, reach, 199).p)
         else:
-            scores = shared_scores([deepest_minima(column) for column in series.T], case.length)
-            found.append(coincidence_test(scores, rng, shifts).p)
+            found.append(coincidence_test(_scores(series, reach), rng).p)
     return np.array(found)
 
 

@@ -101,8 +101,8 @@ def hac_mean(
     -----
     Andrews and Monahan (1992): the series is prewhitened by an AR(1) whose coefficient is corrected for its
     bias by (1 + 3φ)/T (Kendall 1954), the residuals' long-run variance is Newey and West's (1987) with Andrews'
-    (1991) automatic bandwidth, and is recoloured by 1/(1 − φ)². The statistic is read from a Student t with
-    T (1 − φ)/(1 + φ) − 1 degrees of freedom. ``benchmarks/calibration.py`` prints its rejection rate.
+    (1991) automatic bandwidth, and is recoloured by 1/(1 − φ)². The statistic is read from a Student t with the
+    `degrees_of_freedom` of that variance. ``benchmarks/calibration.py`` prints its rejection rate.
     """
     if alternative not in ("two-sided", "greater", "less"):
         raise ArgumentError(f"alternative is {alternative!r}; use two-sided, greater or less")
@@ -122,7 +122,7 @@ def _as_columns(series: ArrayLike) -> Reals:
 
 def _test(found: _Moments, null: float, alternative: str, confidence: float) -> MeanTest:
     """Turn means and standard errors into intervals and p-values."""
-    freedom = np.maximum(found.effective - 1, 1)
+    freedom = degrees_of_freedom(found.n, found.effective)
     statistic = (found.mean - null) / found.error
     reach = stats.t.ppf((1 + confidence) / 2, freedom) * found.error
     tails = {
@@ -141,6 +141,29 @@ def _test(found: _Moments, null: float, alternative: str, confidence: float) -> 
         found.effective,
         tuple(found.reason),
     )
+
+
+def degrees_of_freedom(length: ArrayLike, effective: ArrayLike) -> Reals:
+    """Count the degrees of freedom of the long-run variance of an AR(1).
+
+    Parameters
+    ----------
+    length, effective : array_like[N] float
+        Iterations T, and the effective sample size T (1 − φ) / (1 + φ).
+
+    Returns
+    -------
+    ndarray[N] float64
+        1 / (1 / T + 2 / effective), at least 1.
+
+    Notes
+    -----
+    The relative variance of the residuals' variance is 2 / T, and that of 1 / (1 − φ)² for the estimated φ, of variance
+    (1 − φ²) / T, is 4 / effective (delta method). Satterthwaite's (1946) degrees of freedom are two over their sum.
+    Without the second part the far tails, which corrections of several tests ask for, are too light.
+    """
+    count, independent = np.asarray(length, np.float64), np.asarray(effective, np.float64)
+    return np.maximum(count * independent / (independent + 2 * count), 1.0)
 
 
 def _moments(values: Reals) -> _Moments:

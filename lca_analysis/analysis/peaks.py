@@ -59,18 +59,18 @@ def remove_others(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
     Parameters
     ----------
-    rows : ndarray[L, T] float64
+    rows : ndarray[..., L, T] float64
         Loss change of the layers, each of mean 0, all finite.
 
     Returns
     -------
-    ndarray[L, T] float64
+    ndarray[..., L, T] float64
         Residuals.
     """
-    others = rows.sum(0) - rows
-    power, shared = np.einsum("lt,lt->l", others, others), np.einsum("lt,lt->l", others, rows)
+    others = rows.sum(-2, keepdims=True) - rows
+    power, shared = (np.einsum("...t,...t->...", others, other) for other in (others, rows))
     slope = np.divide(shared, power, out=np.zeros_like(power), where=power > 0)
-    others *= slope[:, None]
+    others *= slope[..., None]
     return rows - others
 
 
@@ -79,18 +79,18 @@ def deepest_of_rows(rows: NDArray[np.float64], count: int = PEAKS) -> NDArray[np
 
     Parameters
     ----------
-    rows : ndarray[L, T] float64
+    rows : ndarray[..., T] float64
         One series a row, all finite.
     count : int
         Most minima of a row; more where several are equally deep.
 
     Returns
     -------
-    ndarray[L, T] bool
+    ndarray[..., T] bool
         True at the minima of `deepest_minima`.
     """
-    lower = (rows < np.roll(rows, 1, axis=1)) & (rows <= np.roll(rows, -1, axis=1)) & (rows < 0)
-    if rows.shape[1] <= count:
+    lower = (rows < np.roll(rows, 1, axis=-1)) & (rows <= np.roll(rows, -1, axis=-1)) & (rows < 0)
+    if rows.shape[-1] <= count:
         return lower
     depth = np.where(lower, rows, 0.0)
-    return lower & (depth <= np.partition(depth, count - 1, axis=1)[:, count - 1 : count])
+    return lower & (depth <= np.partition(depth, count - 1, axis=-1)[..., count - 1 : count])

@@ -8,14 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lca_analysis.analysis.coincidence import (
-    RESIDUAL_MONTE_CARLO,
     Coincidence,
     coincidence_test,
     counts_of,
     local_reach,
+    local_scores,
     pair_p_values,
-    residual_coincidence_test,
     shared_scores,
+    unshifted,
 )
 from lca_analysis.analysis.evenness import why_uneven
 from lca_analysis.analysis.inference import HAC_METHOD, MeanTest, hac_mean
@@ -23,6 +23,7 @@ from lca_analysis.analysis.layer_series import LayerSeries
 from lca_analysis.analysis.leads import lead
 from lca_analysis.analysis.multiplicity import HOLM
 from lca_analysis.analysis.peaks import PEAKS, deepest_minima, residual_series
+from lca_analysis.analysis.residual_coincidence import RESIDUAL_MONTE_CARLO, residual_coincidence_test
 from lca_analysis.analysis.rows import CONFIDENCE, EVERY_CLASS, Row, adjusted, from_test, generator
 
 Reals = NDArray[np.float64]
@@ -115,18 +116,18 @@ def _tests(peaks: ClassPeaks, seed: int) -> dict[str, tuple[Row, Row | None, Row
     """Run the four tests of one class: by null, the observed count, the expected one and the tail."""
     length = len(peaks.kept)
     reach = local_reach(length)
-    near = f"within ±{reach} steps (local circular shifts)"
+    near = _near(reach)
     found = {}
     for residual in (False, True):
         what = "independent layers, in their residuals on the others' total" if residual else "independent layers"
-        for shifts in (None, np.arange(-reach, reach + 1)):
-            null = f"{what}, {'circular shifts' if shifts is None else near}"
-            found[null] = _one_test(peaks, null, residual, shifts, seed)
+        for within in (None, reach):
+            null = f"{what}, {'circular shifts' if within is None else near}"
+            found[null] = _one_test(peaks, null, residual, within, seed)
     return found
 
 
 def _one_test(
-    peaks: ClassPeaks, null: str, residual: bool, shifts: Whole | None, seed: int
+    peaks: ClassPeaks, null: str, residual: bool, reach: int | None, seed: int
 ) -> tuple[Row, Row | None, Row | None]:
     """Run one test."""
     length, chosen = len(peaks.kept), peaks.residual if residual else peaks.raw
@@ -136,14 +137,14 @@ def _one_test(
         return replace(base, reason=f"at least {MIN_LENGTH} finite steps are needed; there are {length}"), None, None
     if len(chosen) < 2:
         return replace(base, reason=_TOO_FEW), None, None
-    if shifts is None and peaks.uneven is not None:
+    if reach is None and peaks.uneven is not None:
         return replace(base, reason=peaks.uneven), None, None
     rng = generator(seed, "peaks", str(peaks.label), null)
     if residual:
         draws = RESIDUAL_MONTE_CARLO if peaks.label == EVERY_CLASS else _DRAWS_OF_CLASS
-        found = residual_coincidence_test(peaks.values, rng, shifts, draws, peaks.tolerance)
+        found = residual_coincidence_test(peaks.values, rng, reach, draws, peaks.tolerance)
     else:
-        found = coincidence_test(shared_scores(list(chosen.values()), length, peaks.tolerance), rng, shifts)
+        found = coincidence_test(_scores(list(chosen.values()), length, reach, peaks.tolerance), rng)
     how = f"all {found.draws} shifts" if found.exact else f"{found.draws} random shifts, (b + 1) / (B + 1)"
     how += _apart(peaks.tolerance)
     test = _interval(chosen, length, peaks.tolerance)
@@ -152,6 +153,18 @@ def _one_test(
     expected = replace(base, quantity="expected_shared_peaks", method=f"mean and central 95 % of the null; {how}")
     expected = replace(expected, alternative=None, estimate=found.expected, low=found.low, high=found.high)
     return observed, replace(expected, confidence=CONFIDENCE), _tail_row(replace(base, method=_TAIL), found)
+
+
+def _near(reach: int) -> str:
+    """Name the null of shifts within some steps."""
+    return f"within ±{reach} steps (local shifts)"
+
+
+def _scores(moments: list[Whole], length: int, reach: int | None, tolerance: int) -> Whole:
+    """Count shared moments for all shifts, or for those within some steps."""
+    if reach is None:
+        return shared_scores(moments, length, tolerance)
+    return local_scores(moments, length, (reach, reach), tolerance)
 
 
 def _tail_row(base: Row, found: Coincidence) -> Row:
@@ -188,9 +201,13 @@ def _pair_rows(peaks: ClassPeaks) -> list[Row]:
     names, length = list(peaks.raw), len(peaks.kept)
     if len(names) < 2 or length < MIN_LENGTH:
         return []
-    shifts, near = _pair_shifts(peaks)
-    scores = shared_scores([peaks.raw[name] for name in names], length, peaks.tolerance)
-    how = f"all {len(shifts)} shifts{_apart(peaks.tolerance)}; interval: {HAC_METHOD}"
+    moments = [peaks.raw[name] for name in names]
+    if peaks.uneven is None:
+        scores, near = shared_scores(moments, length, peaks.tolerance), "circular shifts"
+    else:
+        reach = 2 * local_reach(length)
+        scores, near = local_scores(moments, length, (0, reach), peaks.tolerance), _near(reach)
+    how = f"all {scores[0].size} shifts{_apart(peaks.tolerance)}; interval: {HAC_METHOD}"
     base = Row("shared_peaks", how, length)
     base = replace(base, null=f"independent layers, {near}", alternative="greater")
     present = [_present(peaks.raw[name], length) for name in names]
@@ -198,16 +215,16 @@ def _pair_rows(peaks: ClassPeaks) -> list[Row]:
     shared = [_together(present[a], present[b], peaks.tolerance) for a, b in pairs]
     intervals = hac_mean(np.stack(shared, axis=1))
     rows = []
-    for place, (p, count) in enumerate(zip(pair_p_values(scores, shifts), counts_of(scores[:, 0]), strict=True)):
+    for place, (p, count) in enumerate(zip(pair_p_values(scores), counts_of(unshifted(scores)), strict=True)):
         a, b = pairs[place]
         row = from_test(replace(base, subject=f"{names[a]}|{names[b]}"), intervals, place, length)
         row = replace(row, n=length, estimate=float(count), statistic=float(count), p=float(p), reason=None)
         rows.append(row)
-    return [*adjusted(rows, HOLM), *_lead_rows(peaks, shifts, near)]
+    return [*adjusted(rows, HOLM), *_lead_rows(peaks)]
 
 
-def _pair_shifts(peaks: ClassPeaks) -> tuple[Whole, str]:
-    """Choose the valid shifts of one layer against another, and say which they are."""
+def _lead_shifts(peaks: ClassPeaks) -> tuple[Whole, str]:
+    """Choose the valid shifts of one layer against another on the ring, and say which they are."""
     length = len(peaks.kept)
     if peaks.uneven is None:
         return np.arange(length), "circular shifts"
@@ -215,9 +232,10 @@ def _pair_shifts(peaks: ClassPeaks) -> tuple[Whole, str]:
     return np.arange(-reach, reach + 1), f"within ±{reach} steps (local circular shifts)"
 
 
-def _lead_rows(peaks: ClassPeaks, shifts: Whole, near: str) -> list[Row]:
+def _lead_rows(peaks: ClassPeaks) -> list[Row]:
     """Test for every pair of layers which has its moments of learning first, in recorded steps."""
     rows = []
+    shifts, near = _lead_shifts(peaks)
     how = f"recorded steps; signed closeness of near moments, all {len(shifts)} shifts; interval: t over moments"
     base = Row("peak_lead", how, 0)
     base = replace(base, null=f"independent layers, {near}", alternative="two-sided")

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 from arch.bootstrap import StationaryBootstrap
+from scipy import stats
 from scipy.signal import lfilter
 
-from lca_analysis.analysis.bootstrap import bootstrap_mean, resample
+from lca_analysis.analysis.bootstrap import _as_student, bootstrap_mean, resample, resampled_means
 from lca_analysis.analysis.inference import hac_mean
 from lca_analysis.errors import ArgumentError
 
@@ -24,6 +25,33 @@ def test_blocks_go_on_round_the_ring() -> None:
     follows = (np.diff(drawn, axis=1) % 50 == 1).mean()
     assert follows == pytest.approx(1 - 1 / 8 + 1 / 8 / 50, abs=0.01)
     np.testing.assert_allclose(np.bincount(drawn.ravel()) / 300, 1, atol=0.35)
+
+
+@pytest.mark.parametrize("block", [1.0, 4.5, 60.0])
+def test_means_of_resamples_without_the_resamples(block: float) -> None:
+    series = np.random.default_rng(0).standard_normal(60)
+    slow = series[resample(60, block, 50, np.random.default_rng(1))].mean(1)
+    np.testing.assert_allclose(resampled_means(series, block, 50, np.random.default_rng(1)), slow, atol=1e-14)
+
+
+def test_deviations_of_a_normal_become_those_of_students_t() -> None:
+    places = (np.arange(9999) + 0.5) / 9999
+    found = _as_student(0.3 * stats.norm.ppf(places), 5.0)
+    np.testing.assert_allclose(found, 0.3 * stats.t.ppf(places, 5), rtol=0.01)
+    np.testing.assert_array_equal(_as_student(np.zeros(9), 5.0), 0)
+
+
+def test_interval_holds_the_means_that_are_not_rejected() -> None:
+    series = np.random.default_rng(4).exponential(size=80)  # skewed
+    found = bootstrap_mean(series, np.random.default_rng(0))
+    reach = 1e-6 * (found.high - found.low)
+    for end, inside in ((found.low, 1), (found.high, -1)):
+        p = [
+            bootstrap_mean(series, np.random.default_rng(0), null=end + s * reach * inside).p("two-sided")
+            for s in (-1, 1)
+        ]
+        assert p[0] <= 0.05 < p[1] + 1e-12
+        assert p[1] == pytest.approx(0.05, abs=0.003)
 
 
 def test_interval_is_close_to_the_hac_one() -> None:

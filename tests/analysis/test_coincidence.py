@@ -1,17 +1,18 @@
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 
-from lca_analysis.analysis import coincidence
+from lca_analysis.analysis import coincidence, residual_coincidence
 from lca_analysis.analysis.coincidence import (
     coincidence_test,
     counts_of,
+    local_scores,
     pair_p_values,
-    residual_coincidence_test,
     shared_scores,
 )
 from lca_analysis.analysis.peaks import deepest_minima, residual_series
+from lca_analysis.analysis.residual_coincidence import residual_coincidence_test
 
 
 def _gaps(peaks: list[np.ndarray], length: int) -> np.ndarray:
@@ -59,17 +60,53 @@ def test_exact_null_against_brute_force(tolerance: int, layers: int) -> None:
     assert found.deviation == pytest.approx(np.std(totals))
 
 
-def test_local_null_against_brute_force() -> None:
+def _mirrored(places: np.ndarray, shift: int, length: int) -> np.ndarray:
+    """Shift a layer's moments in a run that is mirrored at its ends, by hand."""
+    marked = np.zeros(length)
+    marked[places] = 1
+    padded = np.concatenate([marked[::-1], marked, marked[::-1]])
+    return np.flatnonzero(padded[length - shift : 2 * length - shift])
+
+
+def _order_in_run(peaks: list[np.ndarray], tolerance: int) -> tuple[int, int]:
+    """As `_order`, where the ends of the run are no neighbours."""
+    gaps = np.concatenate([np.abs(a[:, None] - b).ravel() for a, b in combinations(peaks, 2)])
+    return int((gaps <= tolerance).sum()), int(np.clip(coincidence.CLOSE + tolerance - gaps, 0, None).sum())
+
+
+@pytest.mark.parametrize("tolerance", [0, 2])
+def test_local_null_against_brute_force(tolerance: int) -> None:
     length, shifts = 17, range(-2, 3)
-    peaks = _random_peaks(3, length, 3, 5)
-    found = coincidence_test(shared_scores(peaks, length), np.random.default_rng(0), np.array(shifts))
+    peaks = [np.unique([0, 16, *own]) for own in _random_peaks(3, length, 3, 5)]  # at the ends too
+    found = coincidence_test(local_scores(peaks, length, (2, 2), tolerance), np.random.default_rng(0))
     orders = [
-        _order([(p + s) % length for p, s in zip(peaks, moved, strict=True)], length, 0)
+        _order_in_run([_mirrored(p, s, length) for p, s in zip(peaks, moved, strict=True)], tolerance)
         for moved in product(shifts, repeat=3)
     ]
+    observed = _order_in_run(peaks, tolerance)
     assert found.exact
-    assert found.draws == 125
-    assert found.p == pytest.approx(np.mean([order >= _order(peaks, length, 0) for order in orders]))
+    assert (found.draws, found.observed) == (125, observed[0])
+    assert found.expected == pytest.approx(np.mean([count for count, _ in orders]))
+    assert found.p == pytest.approx(np.mean([order >= observed for order in orders]))
+
+
+def test_local_monte_carlo_agrees_with_enumeration(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = local_scores(_random_peaks(1, 100, 3, 15), 100, (6, 6))
+    exact = coincidence_test(scores, np.random.default_rng(0))
+    monkeypatch.setattr(coincidence, "_MOST_ENUMERATED", 10)
+    drawn = coincidence_test(scores, np.random.default_rng(0))
+    assert not drawn.exact
+    assert drawn.p == pytest.approx(exact.p, abs=0.02)
+    assert drawn.expected == pytest.approx(exact.expected, rel=0.02)
+
+
+def test_local_shifts_keep_the_moments_of_a_run_that_learns_early() -> None:
+    rng, length, more = np.random.default_rng(0), 200, []
+    for _ in range(300):
+        peaks = [np.unique(rng.exponential(20, 20).astype(int)) for _ in range(3)]
+        found = coincidence_test(local_scores(peaks, length, (4, 4)), rng)
+        more.append(found.observed - found.expected)
+    assert np.mean(more) == pytest.approx(0, abs=4 * np.std(more) / np.sqrt(300))  # on a ring 1.3 too many
 
 
 def test_monte_carlo_agrees_with_enumeration(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,7 +133,7 @@ def test_p_is_never_zero() -> None:
 def test_tail_is_close_to_the_null_where_both_are_known() -> None:
     peaks = _random_peaks(5, 300, 3, 20)
     counts = shared_scores(peaks, 300)
-    null = counts_of(coincidence._totals(counts, coincidence._all_shifts(np.arange(300), 3, 2)))
+    null = counts_of(coincidence._all_totals(counts, 3))
     for level in (6, 8, 10):
         assert coincidence._pearson_tail(null, level) == pytest.approx((null >= level).mean(), rel=0.35)
 
@@ -105,19 +142,29 @@ def test_pairs_against_brute_force() -> None:
     length = 31
     peaks = _random_peaks(2, length, 3, 6)
     found = pair_p_values(shared_scores(peaks, length))
-    local = pair_p_values(shared_scores(peaks, length), np.arange(-3, 4))
+    local = pair_p_values(local_scores(peaks, length, (0, 3)))
     for place, (a, b) in enumerate(((0, 1), (0, 2), (1, 2))):
         observed = _order([peaks[a], peaks[b]], length, 0)
         reached = [_order([peaks[a], (peaks[b] + s) % length], length, 0) >= observed for s in range(length)]
         assert found[place] == pytest.approx(np.mean(reached))
-        assert local[place] == pytest.approx(np.mean([reached[s % length] for s in range(-3, 4)]))
+        observed = _order_in_run([peaks[a], peaks[b]], 0)
+        moved = [_order_in_run([peaks[a], _mirrored(peaks[b], s, length)], 0) for s in range(-3, 4)]
+        assert local[place] == pytest.approx(np.mean([order >= observed for order in moved]))
 
 
+@pytest.mark.parametrize("reach", [None, 5])
 @pytest.mark.parametrize("tolerance", [0, 2])
-def test_residual_test_against_a_slow_loop(tolerance: int) -> None:
+def test_residual_test_against_a_slow_loop(tolerance: int, reach: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(residual_coincidence, "_VALUES_AT_ONCE", 7 * 60 * 3)  # several batches, the last one smaller
     series = np.random.default_rng(4).standard_normal((60, 3))
-    found = residual_coincidence_test(series, np.random.default_rng(9), draws=20, tolerance=tolerance)
-    shifts = np.random.default_rng(9).integers(60, size=(20, 3))
+    found = residual_coincidence_test(series, np.random.default_rng(9), reach, draws=20, tolerance=tolerance)
+    starts = np.random.default_rng(9).integers(60 if reach is None else 2 * reach + 1, size=(20, 3))
+
+    def window(column: np.ndarray, start: int) -> np.ndarray:
+        if reach is None:
+            return np.roll(column, -start)
+        padded = np.concatenate([column[:reach][::-1], column, column[-reach:][::-1]])
+        return padded[start : start + 60]
 
     def score(values: np.ndarray) -> tuple[int, int]:
         places = [deepest_minima(column) for column in residual_series(values).T]
@@ -126,7 +173,7 @@ def test_residual_test_against_a_slow_loop(tolerance: int) -> None:
         count, close = _order(places, 60, tolerance)
         return count, close + int(own)
 
-    null = [score(np.column_stack([np.roll(c, s) for c, s in zip(series.T, row, strict=True)])) for row in shifts]
+    null = [score(np.column_stack([window(c, s) for c, s in zip(series.T, row, strict=True)])) for row in starts]
     observed = score(series)
     assert found.observed == observed[0]
     assert found.expected == pytest.approx(np.mean([count for count, _ in null]))

@@ -4,7 +4,13 @@ import statsmodels.api as sm
 from scipy import stats
 from scipy.signal import lfilter
 
-from lca_analysis.analysis.inference import MIN_ITERATIONS, automatic_lags, hac_mean, long_run_variance
+from lca_analysis.analysis.inference import (
+    MIN_ITERATIONS,
+    automatic_lags,
+    degrees_of_freedom,
+    hac_mean,
+    long_run_variance,
+)
 from lca_analysis.errors import ArgumentError
 
 
@@ -44,11 +50,21 @@ def test_whole_computation_against_a_slow_one(series: np.ndarray) -> None:
     lag = int(1.1447 * (4 * rho**2 / ((1 - rho) ** 2 * (1 + rho) ** 2) * (n - 1)) ** (1 / 3))
     fit = sm.OLS(e, np.ones(n - 1)).fit(cov_type="HAC", cov_kwds={"maxlags": lag, "use_correction": False})
     error = np.sqrt(fit.cov_params()[0, 0] * (n - 1) * n / (n - 2) / n) / (1 - phi)
-    freedom = n * (1 - phi) / (1 + phi) - 1
+    freedom = 1 / (1 / n + 2 * (1 + phi) / (1 - phi) / n)
     found = hac_mean(x, null=0.1)
     assert found.standard_error[0] == pytest.approx(error, rel=1e-10)
     assert found.p[0] == pytest.approx(2 * stats.t.sf(abs(x.mean() - 0.1) / error, freedom), rel=1e-9)
     assert found.high[0] == pytest.approx(x.mean() + stats.t.ppf(0.975, freedom) * error, rel=1e-10)
+
+
+@pytest.mark.parametrize("phi", [0.0, 0.5])
+def test_degrees_of_freedom_are_those_of_the_variance_of_an_ar1(phi: float) -> None:
+    noise = np.random.default_rng(3).standard_normal((500, 4000))
+    series = lfilter([1.0], [1.0, -phi], noise, axis=0)[100:]
+    variance = hac_mean(series).standard_error ** 2
+    found = degrees_of_freedom(400, 400 * (1 - phi) / (1 + phi))
+    assert 2 * (variance.mean() / variance.std()) ** 2 == pytest.approx(found, rel=0.15)
+    assert degrees_of_freedom(20, 1.0) == 1
 
 
 def test_alternatives_agree(series: np.ndarray) -> None:
