@@ -4,13 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from lca_analysis.analysis.inference import (
-    MIN_EFFECTIVE,
-    MIN_ITERATIONS,
-    autoregression,
-    degrees_of_freedom,
-    long_run_variance,
-)
+from lca_analysis.analysis.inference import MIN_EFFECTIVE, MIN_ITERATIONS, autoregression, long_run_variance
 
 LEVEL = 0.01
 """Level of each of the two tests of evenness."""
@@ -43,7 +37,7 @@ def evenness_p(series: ArrayLike) -> NDArray[np.float64]:
     Ranks are averaged over about `_BLOCKS` blocks, since the size of an AR(1) is no AR(1), and keeps a dependence by
     iteration that an AR(1) leaves. A least-squares parabola is taken out before the dependence is measured, or else a
     strong trend would count as dependence and hide itself; for its three coefficients the blocks' autocorrelation φ is
-    corrected by (3 + 5 φ) over their number. The long-run variance and its degrees of freedom are those of `hac_mean`.
+    corrected by (3 + 5 φ) over their number. The long-run variance is that of `hac_mean`.
     """
     size = np.abs(np.asarray(series, np.float64))
     if len(size) < MIN_ITERATIONS:
@@ -55,10 +49,9 @@ def evenness_p(series: ArrayLike) -> NDArray[np.float64]:
     rest = (level - shapes @ found)[:, None]
     coefficient = autoregression(rest)[0]
     coefficient = float(np.clip(coefficient + (3 + 5 * coefficient) / count, -0.97, 0.97))
-    effective = count * (1 - coefficient) / (1 + coefficient) - _FITTED
-    if np.ptp(level) == 0 or effective < MIN_EFFECTIVE:
+    freedom = count * (1 - coefficient) / (1 + coefficient) - _FITTED
+    if np.ptp(level) == 0 or freedom < MIN_EFFECTIVE:
         return np.full(2, np.nan)
-    freedom = degrees_of_freedom(count - _FITTED, effective)
     shock = rest[1:] - coefficient * rest[:-1]
     variance = long_run_variance(shock - shock.mean())[0] * count / (count - _FITTED - 1) / (1 - coefficient) ** 2
     error = max(float(np.sqrt(variance)), np.finfo(np.float64).tiny)

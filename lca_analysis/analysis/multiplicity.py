@@ -11,8 +11,8 @@ BENJAMINI_HOCHBERG = "Benjamini–Hochberg"
 
 MIN_EFFECTIVE = 20
 """Fewest independent iterations that one test of several must count as. With fewer, the far tails that a correction of
-many tests asks for are too light: 100 iterations at an autocorrelation of 0.9 count as 5, and one of 40 true nulls was
-rejected in 15 to 18 % of such runs, at one of single spans in up to a quarter."""
+many tests asks for are too light: 100 iterations at an autocorrelation of 0.9 count as 5, and one of 40 true nulls is
+rejected in 9 % of such runs."""
 
 UNCORRECTED = "; 1, since "
 """Between the name of a correction and the reason why a test has the corrected p-value 1 instead."""

@@ -84,7 +84,8 @@ def synchronization_rows(found: list[ClassPeaks], seed: int) -> list[Row]:
 
     Null 1: the layers' series are independent (circular shifts). Null 1, local: shifts within `local_reach` steps,
     which a common slow course of training passes. Null 2, and 2 local: the same, of the residuals after regression
-    on the other layers' total. Alternative: more shared moments than that. Unit of replication: the iteration.
+    on the other layers' total. Local shifts mirror the run at its ends. Alternative: more shared moments than that.
+    Unit of replication: the iteration.
     Where layers learn unevenly over the run (`why_uneven`), circular shifts are refused and pairs get local shifts.
     Assumptions and limits: those of `coincidence_test` and `residual_coincidence_test`. Holm over the four tests of
     all classes together, over classes for each of the tests, and over pairs of layers.

@@ -9,7 +9,7 @@ from lca_analysis.analysis import compare
 from lca_analysis.analysis.rows import Row, to_frame
 
 SEEDS = 8
-_NULL = "independent layers, within ±3 steps (local circular shifts)"
+_NULL = "independent layers, within ±3 steps (local shifts)"
 
 
 def _analysed(store, run: str, lag: float, delay: float, shared: float) -> None:
