@@ -1,8 +1,9 @@
 """How often each test rejects its null when it is true, and when it is not: the measured table, judged.
 
-    python benchmarks/calibration.py                     # all rows, about half an hour of processor time
-    python benchmarks/calibration.py --repeats 100       # fewer simulations, wider errors
-    python benchmarks/calibration.py --only periodicity  # rows whose name holds a word
+    python benchmarks/calibration.py                     # all rows, about 25 minutes of processor time
+    python benchmarks/calibration.py --repeats 1600      # four times the simulations, half the errors
+    python benchmarks/calibration.py --seed 7            # other simulations
+    python benchmarks/calibration.py --only periodicity  # rows whose name holds a word, the same as among all rows
     python benchmarks/calibration.py --json FILE         # the rows as JSON too
 
 Each row is a test on simulated series of T iterations, AR(1) with coefficient φ and normal or Student-t₃ innovations.
