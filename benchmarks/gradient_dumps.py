@@ -9,12 +9,14 @@ its own way: the pipeline one process with a thread per core, the engine a worke
 clock, from the weights on the disk to the sums, files and all.
 
     python benchmarks/gradient_dumps.py            # mnist_fc on 4,000 images, mnist_lenet on 1,000
+    python benchmarks/gradient_dumps.py --problem mnist_fc
     python benchmarks/gradient_dumps.py --quick    # fewer images and steps
 """
 
 import argparse
 import itertools
 import json
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -35,7 +37,7 @@ WANTED = 4.0  # times faster
 CHUNKS = (125, 250, 500, 1000, 2000, 4000)
 Row = dict[str, tuple[float, int, int]]  # by tensor: sum, count of helping and of hurting parameters
 STUDY_CHUNK = 11_000
-RANGE = 32  # steps of a range: short runs too give every core enough of them
+RANGE = 32  # at most so many steps of a range: short runs too give every core one
 GZIP = {"compression": "gzip", "compression_opts": 4}
 
 
@@ -160,8 +162,9 @@ def measure(name: str, folder: Path, images: int | None, steps: int) -> dict[str
     problem.model.eval()
     study, rows = dumped(problem, run, folder, STUDY_CHUNK)
     best, _ = dumped(problem, run, folder, None)
+    length = min(RANGE, -(-steps // (os.cpu_count() or 1)))
     begun = time.perf_counter()
-    lca.compute(run.path, folder / "store", problem, "train", workers=0, range_length=RANGE, progress=False)
+    lca.compute(run.path, folder / "store", problem, "train", workers=0, range_length=length, progress=False)
     streamed = 1e3 * (time.perf_counter() - begun) / steps
     store = lca.open_store(folder / "store")
     layers = store.table("layers").pivot(index="iteration", columns="tensor", values="lca")
@@ -182,10 +185,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Streaming against dumping every gradient.")
     parser.add_argument("--quick", action="store_true", help="fewer images and steps")
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--problem", choices=["mnist_fc", "mnist_lenet"], help="only this one")
+    parser.add_argument("--steps", type=int, help="as many steps, rather than 512 of mnist_fc and 64 of mnist_lenet")
     arguments = parser.parse_args()
     found = []
     for name, images, steps in (("mnist_fc", None, 512), ("mnist_lenet", 1000, 64)):
-        images, steps = (500, 10) if arguments.quick else (images, steps)
+        if arguments.problem not in (None, name):
+            continue
+        images, steps = (500, 10) if arguments.quick else (images, arguments.steps or steps)
         with tempfile.TemporaryDirectory() as folder:
             found.append(measure(name, Path(folder), images, steps))
     if arguments.json:
