@@ -3,7 +3,7 @@
 A wide linear model on few examples: activations are small beside the parameters, so that what is left is the engine's.
 Each computation is a process of its own, whose largest resident set is read.
 
-    python benchmarks/memory.py            # 2 million parameters, 8 and 80 steps
+    python benchmarks/memory.py            # 2 million parameters, 20 and 100 steps
     python benchmarks/memory.py --quick    # 0.5 million parameters, 4 and 12 steps
 """
 
@@ -61,7 +61,7 @@ def peak(folder: Path, width: int, steps: int) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Peak memory of computing a run.")
     parser.add_argument("--quick", action="store_true", help="fewer parameters and steps")
-    width, lengths = (1000, (4, 12)) if parser.parse_args().quick else (4000, (8, 80))
+    width, lengths = (1000, (4, 12)) if parser.parse_args().quick else (4000, (20, 100))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "wide.py").write_text(PROBLEM)
