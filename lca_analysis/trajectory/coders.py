@@ -11,7 +11,7 @@ from lca_analysis.trajectory.checksums import checksum
 from lca_analysis.trajectory.classes import SMALLEST_CLASS, ResidualClasses
 from lca_analysis.trajectory.entropy import Stream, compress, decompress_parts
 from lca_analysis.trajectory.presets import KEPT, PLAIN, SORTED, SYMBOLS, Preset, is_turn
-from lca_analysis.trajectory.residuals import Spans, fold, is_compiled, kernel_spans
+from lca_analysis.trajectory.residuals import fold, is_compiled, kernel_spans
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.state import BlockState
 from lca_analysis.trajectory.symbols import LOT, Symbols
@@ -63,7 +63,6 @@ class SymbolCoder:
         self._symbols = Symbols(block.size, block.form, scratch, encodes)
         self._scratch = scratch
         self._size = block.size
-        self._spans: tuple[Chosen, Spans] | None = None
         self.forget = self._symbols.forget
 
     def code(self, state: BlockState, lot: Sequence[Words], chosen: Chosen, limit: float) -> list[Coded]:
@@ -73,10 +72,8 @@ class SymbolCoder:
         if not is_compiled(state.block.form):
             fold(state, words, *chosen, folded)
             return [Coded(*self.pack(folded), checksum(words, SYMBOLS_SINCE))]
-        if self._spans is None or self._spans[0] is not chosen:
-            self._spans = chosen, kernel_spans(state, *chosen)
         most = int(min(limit - _OF_SYMBOLS * words.size, 8.0 * words.size) // 8)
-        coded = self._symbols.fold_and_pack(state, lot[:LOT], self._spans[1], folded, most)
+        coded = self._symbols.fold_and_pack(state, lot[:LOT], kernel_spans(state, *chosen), folded, most)
         return [Coded(SYMBOLS, *point) for point in coded]
 
     def weight(self, streams: list[Stream]) -> float:

@@ -17,7 +17,7 @@ from lca_analysis.trajectory.presets import BlockHeader
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.segments import Segment
 from lca_analysis.trajectory.state import Coding
-from lca_analysis.trajectory.words import Words, from_words, word_format
+from lca_analysis.trajectory.words import WordFormat, Words, from_words, word_format
 
 
 @dataclass(frozen=True)
@@ -99,24 +99,27 @@ class SegmentDecoder:
             start += size
 
     @cached_property
-    def _places(self) -> list[tuple[TensorInfo, list[tuple[int, slice]]]]:
-        """Where the pieces of each chosen tensor lie: number of the block, and place in it."""
+    def _places(self) -> list[tuple[TensorInfo, WordFormat, list[tuple[int, slice]]]]:
+        """The chosen tensors, and where the pieces of each lie: number of the block, and place in it."""
         places: dict[int, list[tuple[int, slice]]] = {number: [] for number in self._chosen}
         for number, block in enumerate(self._blocks):
             for piece in block.pieces:
                 if piece.tensor in places:
                     places[piece.tensor].append((number, piece.place))
-        return [(self._manifest.tensors[number], found) for number, found in places.items()]
+        chosen = {number: self._manifest.tensors[number] for number in self._chosen}
+        return [(tensor, word_format(tensor.dtype), places[number]) for number, tensor in chosen.items()]
 
     def _tensors(self, decoders: dict[int, BlockDecoder]) -> dict[str, NDArray[Any]]:
         """Assemble the chosen tensors from the decoded blocks."""
         words = {number: decoder.words for number, decoder in decoders.items()}
-        return {tensor.name: _join(tensor, [words[n][place] for n, place in places]) for tensor, places in self._places}
+        return {
+            tensor.name: _join(tensor, form, [words[number][place] for number, place in places])
+            for tensor, form, places in self._places
+        }
 
 
-def _join(tensor: TensorInfo, parts: list[Words]) -> NDArray[Any]:
+def _join(tensor: TensorInfo, form: WordFormat, parts: list[Words]) -> NDArray[Any]:
     """Put the pieces of one tensor together in its dtype and shape."""
-    form = word_format(tensor.dtype)
     if not parts:
         return np.empty(tensor.shape, form.storage)
     # Always a copy: what a caller does to it must not reach the decoder, whose next point builds on this one.

@@ -1,7 +1,8 @@
 """Inner loops of the codec, compiled: one pass over a block where numpy would take a dozen.
 
-Those for residuals are for float32 and float64, and do what `residuals` says in numpy, to the bit. `top` is the word in
-which only the sign bit is set, and tells the compiler the width; `factor` is −m in the tensor's type.
+Those for residuals are for float32 and float64, and do what `residuals` says in numpy, to the bit. `ends`, `predictors`
+and `factors` are those of `residuals.Spans`; `top` is the word in which only the sign bit is set, and tells the
+compiler the width.
 """
 
 from typing import Any
@@ -40,9 +41,10 @@ def _predict(last: Any, before: Any, predictor: int, factor: Any, infinity: Any,
     return _to_ordered(last, top)
 
 
-@kernel
-def fold(words: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any, folded: Any) -> None:
-    """Fold the residuals of words, and put these in the place of the point before the last."""
+@inner
+def _fold(
+    words: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any, folded: Any
+) -> None:
     as_word = type(top)
     for i in range(words.size):
         guess = _predict(last[i], before[i], predictor, factor, infinity, top)
@@ -52,15 +54,37 @@ def fold(words: Any, last: Any, before: Any, predictor: int, factor: Any, infini
         before[i] = words[i]
 
 
-@kernel
-def unfold(folded: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any) -> None:
-    """Undo `fold`: put the words in the place of the point before the last."""
+@inner
+def _unfold(folded: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any) -> None:
     as_word = type(top)
     for i in range(folded.size):
         guess = _predict(last[i], before[i], predictor, factor, infinity, top)
         half = as_word(folded[i] >> as_word(1))
         difference = as_word(~half) if folded[i] & as_word(1) else half
         before[i] = _from_ordered(as_word(difference + guess), top)
+
+
+@kernel
+def fold(words: Any, last: Any, before: Any, ends: Any, predictors: Any, factors: Any, infinity: Any, top: Any,
+         folded: Any) -> None:  # fmt: skip
+    """Fold the residuals of words by spans, and put the words in the place of the point before the last."""
+    begin = 0
+    for span in range(ends.size):
+        end = ends[span]
+        _fold(words[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top,
+              folded[begin:end])  # fmt: skip
+        begin = end
+
+
+@kernel
+def unfold(folded: Any, last: Any, before: Any, ends: Any, predictors: Any, factors: Any, infinity: Any,
+           top: Any) -> None:  # fmt: skip
+    """Undo `fold`: put the words in the place of the point before the last."""
+    begin = 0
+    for span in range(ends.size):
+        end = ends[span]
+        _unfold(folded[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top)
+        begin = end
 
 
 @kernel

@@ -6,7 +6,7 @@ needs afterwards, so that a block takes memory for two points and no more.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,27 +28,33 @@ def prepare(form: WordFormat) -> None:
         from lca_analysis.trajectory.compiled import first_call
 
         none: Words = np.empty(0, form.word)
-        first_call(kernels.fold, none, none, none, *_settings(form, 0, 0.0), none)
-        first_call(kernels.unfold, none, none, none, *_settings(form, 0, 0.0))
+        first_call(kernels.fold, none, none, none, *no_spans(form), none)
+        first_call(kernels.unfold, none, none, none, *no_spans(form))
 
 
 def fold(state: BlockState, words: Words, predictors: list[int], momenta: list[float], folded: Words) -> None:
     """Fold the residuals of a point that follows the state, and move on to it."""
-    compiled = is_compiled(state.block.form)
-    for place, predictor, momentum in state.spans(predictors, momenta):
-        (_fold_compiled if compiled else fold_plainly)(state, words, place, predictor, momentum, folded)
+    if is_compiled(state.block.form):
+        from lca_analysis.trajectory import kernels
+
+        kernels.fold(words, state.words, state.before, *kernel_spans(state, predictors, momenta), folded)
+    else:
+        fold_plainly(state, words, predictors, momenta, folded)
     state.advance()
 
 
 def unfold(state: BlockState, predictors: list[int], momenta: list[float], folded: Words) -> None:
     """Undo `fold`, but for moving on."""
-    compiled = is_compiled(state.block.form)
-    for place, predictor, momentum in state.spans(predictors, momenta):
-        (_unfold_compiled if compiled else unfold_plainly)(state, place, predictor, momentum, folded)
+    if is_compiled(state.block.form):
+        from lca_analysis.trajectory import kernels
+
+        kernels.unfold(folded, state.words, state.before, *kernel_spans(state, predictors, momenta))
+    else:
+        unfold_plainly(state, predictors, momenta, folded)
 
 
 class Spans(NamedTuple):
-    """How stretches of a block are predicted, as the kernels take it."""
+    """How stretches of a block are predicted, as the kernels take it: ends, predictors, and −m in the tensor's type."""
 
     ends: NDArray[np.int64]
     predictors: NDArray[np.int64]
@@ -60,18 +66,19 @@ class Spans(NamedTuple):
 def no_spans(form: WordFormat) -> Spans:
     """Give the spans of nothing."""
     none = np.empty(0, np.int64)
-    return Spans(none, none, np.empty(0, form.storage), *_settings(form, 0, 0.0)[2:])
+    return Spans(none, none, np.empty(0, form.storage), exponent_mask(form), form.top_bit)
 
 
 def kernel_spans(state: BlockState, predictors: list[int], momenta: list[float]) -> Spans:
-    """Put a choice of predictors in arrays."""
-    form = state.block.form
-    spans = state.spans(predictors, momenta)
-    ends, codes = [place.stop for place, _, _ in spans], [predictor for _, predictor, _ in spans]
-    factors = [_settings(form, predictor, momentum)[1] for _, predictor, momentum in spans]
-    return no_spans(form)._replace(
-        ends=np.array(ends), predictors=np.array(codes), factors=np.array(factors, form.storage)
-    )
+    """Put a choice of predictors in arrays, anew only when it changes."""
+    spans, form = state.spans(predictors, momenta), state.block.form
+    if state.arrays is None or state.arrays[0] is not spans:
+        ends, codes, used = zip(*((place.stop, code, momentum) for place, code, momentum in spans), strict=True)
+        with np.errstate(over="ignore"):  # a damaged frame may name any momentum
+            factors = np.negative(np.array(used), dtype=form.storage)
+        found = no_spans(form)._replace(ends=np.array(ends), predictors=np.array(codes), factors=factors)
+        state.arrays = spans, found
+    return cast(Spans, state.arrays[1])
 
 
 def predictions(state: BlockState, predictors: list[int], momenta: list[float]) -> Iterator[tuple[slice, Words]]:
@@ -82,41 +89,16 @@ def predictions(state: BlockState, predictors: list[int], momenta: list[float]) 
             yield part, predict(state.words[part], state.before[part], predictor, momentum, form)
 
 
-def fold_plainly(state: BlockState, words: Words, place: slice, predictor: int, momentum: float, folded: Words) -> None:
-    """Fold a stretch in numpy."""
+def fold_plainly(state: BlockState, words: Words, predictors: list[int], momenta: list[float], folded: Words) -> None:
+    """Do in numpy what the kernel does."""
     form = state.block.form
-    for part in parts(place, form.word.itemsize):
-        guess = predict(state.words[part], state.before[part], predictor, momentum, form)
+    for part, guess in predictions(state, predictors, momenta):
         folded[part] = zigzag(to_ordered(words[part], form) - guess, form)
         state.before[part] = words[part]
 
 
-def unfold_plainly(state: BlockState, place: slice, predictor: int, momentum: float, folded: Words) -> None:
-    """Unfold a stretch in numpy."""
+def unfold_plainly(state: BlockState, predictors: list[int], momenta: list[float], folded: Words) -> None:
+    """Do in numpy what the kernel does."""
     form = state.block.form
-    for part in parts(place, form.word.itemsize):
-        guess = predict(state.words[part], state.before[part], predictor, momentum, form)
+    for part, guess in predictions(state, predictors, momenta):
         state.before[part] = from_ordered(unzigzag(folded[part], form) + guess, form)
-
-
-def _fold_compiled(
-    state: BlockState, words: Words, place: slice, predictor: int, momentum: float, folded: Words
-) -> None:
-    from lca_analysis.trajectory import kernels
-
-    settings = _settings(state.block.form, predictor, momentum)
-    kernels.fold(words[place], state.words[place], state.before[place], *settings, folded[place])
-
-
-def _unfold_compiled(state: BlockState, place: slice, predictor: int, momentum: float, folded: Words) -> None:
-    from lca_analysis.trajectory import kernels
-
-    settings = _settings(state.block.form, predictor, momentum)
-    kernels.unfold(folded[place], state.words[place], state.before[place], *settings)
-
-
-def _settings(form: WordFormat, predictor: int, momentum: float) -> tuple[int, Any, Any, Any]:
-    """Predictor, −m in the tensor's type, and the words that tell floats apart."""
-    with np.errstate(over="ignore"):  # a damaged frame may name any momentum
-        factor = np.negative(momentum, dtype=form.storage)
-    return predictor, form.storage.type(factor), exponent_mask(form), form.top_bit

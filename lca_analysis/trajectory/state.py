@@ -37,6 +37,8 @@ class BlockState:
         The last point and the one before it, as stored; the same right behind a keyframe.
     means : StepMeans or None
         What a bounded-error recording quantises by.
+    arrays : tuple or None
+        The spans of the last choice of predictors, and the same as kernels take them.
     """
 
     def __init__(self, block: Block, coding: Coding) -> None:
@@ -45,6 +47,9 @@ class BlockState:
         self.before = np.empty_like(self.words)
         rounded = coding.fraction > 0 and any(piece.quantised for piece in block.pieces)
         self.means = StepMeans(block, coding.fraction) if rounded else None
+        self._chosen: tuple[list[int], list[float]] = ([], [])
+        self._spans: list[tuple[slice, int, float]] = []
+        self.arrays: tuple[Any, Any] | None = None
 
     def restart(self) -> None:
         """Forget what was before `words`, a keyframe."""
@@ -57,7 +62,9 @@ class BlockState:
         self.words, self.before = self.before, self.words
 
     def spans(self, predictors: list[int], momenta: list[float]) -> list[tuple[slice, int, float]]:
-        """Join neighbouring pieces that are predicted alike."""
+        """Join neighbouring pieces that are predicted alike; the same list as long as the choice is the same."""
+        if self._chosen == (predictors, momenta):
+            return self._spans
         spans: list[tuple[slice, int, float]] = []
         for piece, predictor, momentum in zip(self.block.pieces, predictors, momenta, strict=True):
             used = momentum if predictor == MOMENTUM else 0.0
@@ -65,6 +72,7 @@ class BlockState:
                 spans[-1] = (slice(spans[-1][0].start, piece.place.stop), predictor, used)
             else:
                 spans.append((piece.place, predictor, used))
+        self._chosen, self._spans = (list(predictors), list(momenta)), spans
         return spans
 
     def sample(self, indices: NDArray[np.intp]) -> Recent:

@@ -138,7 +138,7 @@ def pack(folded: Any, means: Any, young: Any, contexts: Any, counts: Any, groups
 def fold_and_pack(lot: Any, number: Any, limit: Any, last: Any, before: Any, ends: Any, predictors: Any, factors: Any,
                   infinity: Any, top: Any, folded: Any, means: Any, young: Any, contexts: Any, counts: Any, groups: Any,
                   starts: Any, segments: Any, placed: Any, symbols: Any, low: Any, found: Any) -> int:  # fmt: skip
-    """Do `fold` by stretches, `pack` and `weighted_sum` for the points of a lot; how many of them were coded.
+    """Do `fold`, `pack` and `weighted_sum` for the points of a lot; how many of them were coded.
 
     All in one call, so that the interpreter is asked for once. It ends early behind a point of more words of low bits
     than the limit. `symbols` and `low` have a row for each point, and so has `found`: of groups, words of low bits, and
@@ -146,12 +146,7 @@ def fold_and_pack(lot: Any, number: Any, limit: Any, last: Any, before: Any, end
     """
     behind = 0
     for k in range(number):
-        begin = 0
-        for span in range(ends.size):
-            end = ends[span]
-            fold(lot[k][begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top,
-                 folded[begin:end])  # fmt: skip
-            begin = end
+        fold(lot[k], last, before, ends, predictors, factors, infinity, top, folded)
         last, before = before, last
         joined, used = pack(folded, means, young and k == 0, contexts, counts, groups, starts, segments[behind:],
                             placed, symbols[k], low[k])  # fmt: skip

@@ -40,23 +40,23 @@ def state_at(block, before, last):
 @given(
     st.sampled_from(["float32", "float64"]),
     st.integers(0, 2**32 - 1),
-    st.sampled_from([NONE, STEP, MOMENTUM]),
-    st.sampled_from(MOMENTA) | st.floats(-2, 2),
+    st.lists(st.sampled_from([NONE, STEP, MOMENTUM]), min_size=3, max_size=3),
+    st.lists(st.sampled_from(MOMENTA) | st.floats(-2, 2), min_size=3, max_size=3),
 )
-def test_kernels_do_what_numpy_does_to_the_bit(dtype, seed, predictor, momentum):
-    (block,) = lay_out([tensor("w", (64,), dtype)])
+def test_kernels_do_what_numpy_does_to_the_bit(dtype, seed, predictors, momenta):
+    (block,) = lay_out([tensor("u", (30,), dtype), tensor("v", (1,), dtype), tensor("w", (33,), dtype)])
     before, last, words = points(dtype, seed)
     compiled, plain = (state_at(block, before, last) for _ in range(2))
     found, expected = np.empty_like(words), np.empty_like(words)
     with np.errstate(all="ignore"):
-        fold(compiled, words, [predictor], [momentum], found)
-        fold_plainly(plain, words, slice(0, 64), predictor, momentum, expected)
+        fold(compiled, words, predictors, momenta, found)
+        fold_plainly(plain, words, predictors, momenta, expected)
     assert np.array_equal(found, expected)
     assert np.array_equal(compiled.words, words)
     assert np.array_equal(plain.before, words)
     for undo in (
-        lambda state: unfold(state, [predictor], [momentum], found),
-        lambda state: unfold_plainly(state, slice(0, 64), predictor, momentum, found),
+        lambda state: unfold(state, predictors, momenta, found),
+        lambda state: unfold_plainly(state, predictors, momenta, found),
     ):
         state = state_at(block, before, last)
         with np.errstate(all="ignore"):
