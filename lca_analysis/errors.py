@@ -68,6 +68,7 @@ _ADVICE = {
     errno.EROFS: "name a place that can be written to",
     errno.ENOTDIR: "a file stands where a folder is needed; name another place",
     errno.EEXIST: "something stands in the way; name another place",
+    errno.ENOENT: "it, or the folder that it is in, is not there and cannot be made; name another place",
     errno.EISDIR: "a folder stands where a file is needed; move it away",
     errno.ENAMETOOLONG: "give a shorter name",
     errno.ENOSPC: "make room, and run the same command again",

@@ -88,11 +88,12 @@ def match_statistics(run: Run, model: nn.Module, moving: list[str], match: str) 
 def _by_name(run: Run, recorded: list[TensorInfo], known: list[str]) -> list[str]:
     """Pair by equal names, none left over on either side."""
     names = [tensor.name for tensor in recorded]
+    advice = '; use match="order" if only the names differ' if len(names) == len(known) else ": it is another model"
     for name in names:
         if name not in known:
             raise MismatchError(
                 f"{run.path}: tensor {name!r} was recorded, but the problem's model has no parameter of this name "
-                f'(it has {_listed(known)}); use match="order" if only the names differ'
+                f"(it has {_listed(known)}){advice}"
             )
     for name in known:
         if name not in names:

@@ -11,6 +11,7 @@ from lca_analysis.errors import ArgumentError
 Reals = NDArray[np.float64]
 
 _HALVINGS = 20
+_DOUBLINGS = 10
 
 
 def percent_helping(n_helping: ArrayLike, n_hurting: ArrayLike) -> Reals:
@@ -73,14 +74,23 @@ def efficiency(net: ArrayLike, gross: ArrayLike, confidence: float = 0.95) -> Me
 
 
 def _fieller_end(net: Reals, gross: Reals, ratio: Reals, limit: float, level: float) -> Reals:
-    """Halve towards the ratio between the estimate and a limit from which on net − ratio · gross differs from 0."""
-    inside, outside = np.nan_to_num(ratio), np.full(ratio.shape, limit)
-    inside = np.where(hac_mean(net - outside * gross).p > level, outside, inside)
+    """Go from the estimate towards a limit until net − ratio · gross differs from 0, and find that place by halving.
+
+    What lies beyond does not count: far from the estimate, where gross and its slow course outweigh net, the test may
+    find too little to reject again.
+    """
+    inside = np.nan_to_num(ratio)
+    outside, open_ = np.full(ratio.shape, limit), np.full(ratio.shape, True)
+    for share in 2.0 ** np.arange(-_DOUBLINGS, 1):
+        further = np.where(open_, ratio + share * (limit - ratio), outside)
+        rejected = hac_mean(net - further * gross).p <= level
+        inside = np.where(open_ & ~rejected, further, inside)
+        outside, open_ = np.where(open_ & rejected, further, outside), open_ & ~rejected
     for _ in range(_HALVINGS):
         middle = (inside + outside) / 2
         holds = hac_mean(net - middle * gross).p > level
         inside, outside = np.where(holds, middle, inside), np.where(holds, outside, middle)
-    return (inside + outside) / 2
+    return np.where(open_, limit, (inside + outside) / 2)
 
 
 def concentration(size: ArrayLike, share: float = 0.01) -> float:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lca_analysis.analysis.inference import HAC_METHOD
+from lca_analysis.analysis.inference import CONSTANT, HAC_METHOD, NO_VALUES
 from lca_analysis.analysis.layer_series import PARTS
 from lca_analysis.analysis.rows import EVERY_CLASS
 from lca_analysis.analysis.wording import (
@@ -105,7 +105,8 @@ def _helping(frame: pd.DataFrame, split: str) -> Iterable[Finding]:
     row = _network(_tested(frame, "percent_helping", "two-sided"))
     title, numbers = "How many parameters help", f"({interval_text(row, ' %')}; {test_text(row)} against one half)"
     if pd.isna(row["estimate"]):
-        yield _finding("helping", title, f"Percent helping has no value: {row['reason']}.", "helping")
+        reason = "nothing moved the loss" if row["reason"] == NO_VALUES else row["reason"]
+        yield _finding("helping", title, f"Percent helping has no value: {reason}.", "helping")
         return
     start = f"In an average iteration {plain(row['estimate'])} % of the parameters that moved the {split} loss helped"
     if pd.isna(row["p"]):
@@ -165,10 +166,12 @@ def _hurting(frame: pd.DataFrame, split: str) -> Iterable[Finding]:
         bound = f"largest Holm p {p_text(worst['p_adjusted'])}"
         text = f"{len(helping)} of {len(help_)} layers helped ({listed(helping)}; {bound})."
         yield _finding("hurting", "Layers that help", text, "layers", worst)
-    undecided = [str(name) for name in hurt.index if name not in {*hurting, *helping}]
+    tested = hurt.index[hurt["p"].notna()]
+    undecided = [str(name) for name in tested if name not in {*hurting, *helping}]
     if undecided:
         text = f"For {listed(undecided)} there is no evidence either way."
         yield _finding("hurting", "Undecided layers", text, "layers")
+    yield from _untested(hurt)
     yield from _spans(frame[frame["quantity"] == "hurting_span"])
     yield from _units(_tested(frame, "unit_lca", "greater"))
 
@@ -192,17 +195,37 @@ def _spans(rows: pd.DataFrame) -> Iterable[Finding]:
 
 
 def _no_hurting(hurt: pd.DataFrame) -> Finding:
-    """Say that no layer hurts significantly, and which comes nearest."""
+    """Say that no layer hurts significantly, and which of those that were tested comes nearest."""
     tested = hurt.dropna(subset=["p"])
     if tested.empty:
-        reason = hurt["reason"].iloc[0] if len(hurt) else "there are no layers"
-        return _finding("hurting", "No layer was tested", f"No layer could be tested: {reason}.", "layers")
+        reasons = hurt["reason"].unique() if len(hurt) else ["there are no layers"]
+        because = f": {reasons[0]}" if len(reasons) == 1 else ""
+        return _finding("hurting", "No layer was tested", f"No layer could be tested{because}.", "layers")
     row = tested.sort_values("p").iloc[0]
+    among = "layer" if len(tested) == len(hurt) else "tested layer"
     text = (
-        f"No evidence that any layer hurt. The nearest, {row.name}, changed the loss by {signed(row['estimate'])} "
+        f"No evidence that any {among} hurt. The nearest, {row.name}, changed the loss by {signed(row['estimate'])} "
         f"({interval_text(row)}; {test_text(row)}: not significant)."
     )
-    return _finding("hurting", "No layer hurts", text, "layers", row)
+    title = "No layer hurts" if len(tested) == len(hurt) else "No tested layer hurts"
+    return _finding("hurting", title, text, "layers", row)
+
+
+def _untested(hurt: pd.DataFrame) -> Iterable[Finding]:
+    """Name the layers without a test, those first that changed the loss upwards most, with what each one did."""
+    rows = hurt[hurt["p"].isna()].sort_values("estimate", ascending=False)
+    if rows["reason"].nunique() == 1 and len(rows) == len(hurt):
+        return  # said already
+    still = (rows["estimate"] == 0) & (rows["reason"] == CONSTANT)
+    if still.any():
+        text = f"Never moved the loss: {listed(list(rows.index[still]))}."
+        yield _finding("hurting", "Layers at rest", text, "layers")
+    told = [
+        f"{name}, which changed the loss by {signed(row['estimate'])} ({row['reason']})"
+        for name, row in rows[~still].iterrows()
+    ]
+    if told:
+        yield _finding("hurting", "Layers without a test", f"Not tested: {listed(told)}.", "layers")
 
 
 def _units(frame: pd.DataFrame) -> Iterable[Finding]:
@@ -250,7 +273,8 @@ def _lags(frame: pd.DataFrame) -> Iterable[Finding]:
     lag = frame[frame["quantity"] == "lag"].set_index("layer")
     rest = frame[(frame["quantity"] == "lag_minus_rest")].dropna(subset=["low"]).set_index("layer")
     apart = rest[rest["p_adjusted"] <= LEVEL]
-    for name, row in apart.iterrows():
+    told = apart.iloc[:1] if len(rest) == 2 else apart  # of two layers, each is the other's rest
+    for name, row in told.iterrows():
         own = lag.loc[[str(name)]].iloc[0]
         word = "behind" if row["estimate"] > 0 else "ahead of"
         text = (
@@ -265,8 +289,8 @@ def _lags(frame: pd.DataFrame) -> Iterable[Finding]:
 
 
 _NULLS = (
-    ("layers, circular", "than independent layers would"),
-    ("layers, within", "than layers that share only their slow course would"),
+    ("layers, circular", "independent layers"),
+    ("layers, within", "layers that share only their slow course"),
     ("total, circular", "once each layer's share in the other layers' total is removed"),
     ("total, within", "once slow course and each layer's share in the other layers' total are removed"),
 )
@@ -286,18 +310,17 @@ def _synchronization(frame: pd.DataFrame) -> Iterable[Finding]:
                 yield _finding("synchronization", "Shared moments of learning", text, "peaks")
             told.append(row["reason"])
             continue
-        verdict = f"more often {words}" if words.startswith("than") else words
         tail = f", tail approximation p {p_text(tails[row['null']])}" if row["null"] in tails else ""
         text = (
             f"Pairs of layers share one of their 20 deepest moments of learning {row['estimate']:.0f} times; "
             f"{plain(expected[row['null']])} are expected ({test_text(row)}{tail}): "
-            f"{'' if significant(row) else 'no evidence for '}{_verdict(verdict, significant(row))}."
+            f"{_verdict(words, significant(row))}."
         )
         yield _finding("synchronization", "Shared moments of learning", text, "peaks", row)
 
 
 def _verdict(words: str, holds: bool) -> str:
     """Say what a test of synchrony means."""
-    if words.startswith("more often"):
-        return words if holds else f"synchrony {words.removeprefix('more often ')}"
-    return f"they are synchronised even {words}" if holds else f"synchrony {words}"
+    if words.startswith("once"):
+        return f"they are synchronised even {words}" if holds else f"no evidence of synchrony {words}"
+    return f"more often than {words} would" if holds else f"no evidence of more synchrony than {words} would show"

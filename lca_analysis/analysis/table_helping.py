@@ -49,7 +49,7 @@ def helping_rows(series: LayerSeries, seed: int) -> list[Row]:
     shares = helping_shares(series)
     tests = hac_mean(shares, null=50.0)
     base = Row("percent_helping", HAC_METHOD, 0, null=_HALF, alternative="two-sided")
-    rows = [from_test(replace(base, layer=name), tests, place) for place, name in enumerate(names)]
+    rows = [_percent(from_test(replace(base, layer=name), tests, place)) for place, name in enumerate(names)]
     return [
         *adjusted(rows[:1], HOLM),
         *adjusted(rows[1:], HOLM),
@@ -65,7 +65,7 @@ def _class_rows(series: LayerSeries, names: list[str | None]) -> list[Row]:
     for label, (n_helping, n_hurting) in series.counts.items():
         tests = hac_mean(percent_helping(_with_network(n_helping), _with_network(n_hurting)), null=50.0)
         base = Row("percent_helping", HAC_METHOD, 0, class_=label, null=_HALF, alternative="two-sided")
-        rows = [from_test(replace(base, layer=name), tests, place) for place, name in enumerate(names)]
+        rows = [_percent(from_test(replace(base, layer=name), tests, place)) for place, name in enumerate(names)]
         networks.append(rows[0])
         layers += rows[1:]
     return [*adjusted(networks, HOLM), *adjusted(layers, HOLM)]
@@ -77,8 +77,14 @@ def _resampled(names: list[str | None], shares: Reals, seed: int) -> list[Row]:
     rows = []
     for name, share in zip(names, shares.T, strict=True):
         found = bootstrap_mean(share, generator(seed, "percent_helping", str(name)), null=50.0)
-        rows.append(from_bootstrap(replace(base, layer=name), found))
+        rows.append(_percent(from_bootstrap(replace(base, layer=name), found)))
     return [*adjusted(rows[:1], HOLM), *adjusted(rows[1:], HOLM)]
+
+
+def _percent(row: Row) -> Row:
+    """Leave out of an interval what no share can be."""
+    low, high = (float(np.clip(end, 0, 100)) for end in (row.low, row.high))
+    return replace(row, low=low, high=high)
 
 
 def _efficiency_rows(series: LayerSeries, names: list[str | None]) -> list[Row]:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from lca_analysis.batches.settings import RunSettings, settings_from
-from lca_analysis.errors import ArgumentError, FormatError, NotFoundError
+from lca_analysis.errors import ArgumentError, NotFoundError
 
 STORE, OUT = "store", "report"
 
@@ -71,10 +71,8 @@ def make_plan(targets: Sequence[str], store: str | None, out: str | None, settin
     ------
     NotFoundError
         A pattern matches nothing, or the batch file is not there.
-    FormatError
-        The batch file is not TOML.
     ArgumentError
-        A setting is unknown or cannot be used.
+        The batch file is not TOML, or a setting is unknown or cannot be used.
     """
     if not any(target.endswith(".toml") for target in targets):
         shared = settings_from(settings, "batch")
@@ -92,7 +90,7 @@ def _read(file: Path, store: str | None, out: str | None) -> Plan:
     try:
         content = msgspec.convert(_nested(tomllib.loads(file.read_text(encoding="utf-8"))), _BatchFile)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"{file} is not TOML: {error}") from error
+        raise ArgumentError(f"{file} is not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise ArgumentError(f"{file}: {error}") from error
     chosen: dict[str, dict[str, Any]] = {path: {} for path in _find(content.runs)}

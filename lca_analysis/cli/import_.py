@@ -9,7 +9,7 @@ import click
 from lca_analysis.cli.interruption import interrupted
 from lca_analysis.cli.options import arguments_from
 from lca_analysis.cli.output import emit, json_option, progress_from, quiet_option
-from lca_analysis.errors import ArgumentError
+from lca_analysis.errors import ArgumentError, NotFoundError
 
 
 @click.command("import")
@@ -67,6 +67,8 @@ def _import(source: str, run: str, checkpoints: bool, options: dict[str, Any]) -
     if not source or "://" in source:
         raise ArgumentError(f"{source or 'the path'}: checkpoints are imported from local files; copy them first")
     other = {"every", "flatten_shape"} if checkpoints else {"pattern", "buffers"}
+    if not Path(source).exists():
+        raise NotFoundError(f"{source} does not exist; name a folder of checkpoints, or an HDF5 file of weights")
     for name in sorted(other & options.keys()):
         option = "--" + {"buffers": "buffer"}.get(name, name.replace("_", "-"))
         raise ArgumentError(f"{option} is not for {'folders of checkpoints' if checkpoints else 'HDF5 files'}")

@@ -1,5 +1,6 @@
 """What the optimizer used, as plain numbers."""
 
+import warnings
 from typing import Any
 
 import torch
@@ -76,6 +77,28 @@ class Memberships:
     def of(self, group: dict[str, Any]) -> list[str]:
         """Names of a group's tensors, in the group's order."""
         return [name for parameter in group["params"] for name in self._of_parameter(parameter)]
+
+    def say_foreign(self, optimizer: torch.optim.Optimizer) -> None:
+        """Warn when an optimizer moves nothing of the model."""
+        if not any(self.of(group) for group in optimizer.param_groups):
+            warnings.warn(
+                "none of the optimizer's parameters is one of the model's: what the model's weights become is recorded "
+                "after each of its steps, but is it the optimizer that trains this model?",
+                UserWarning,
+                stacklevel=5,
+            )
+
+    def say_unrecorded(self, group: dict[str, Any], number: int, iteration: int) -> None:
+        """Warn of parameters in a group that joined in training, and that the run does not hold."""
+        lost = sum(not self._of_parameter(parameter) for parameter in group["params"])
+        if lost:
+            warnings.warn(
+                f"parameter group {number}, added after iteration {iteration}, has {lost} parameters that the model "
+                "did not have when recording started: they are not recorded; close this Recorder and record what "
+                "follows to another folder",
+                UserWarning,
+                stacklevel=6,
+            )
 
     def _of_parameter(self, parameter: torch.Tensor) -> list[str]:
         """Names of one parameter, or of the views of it."""

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lca_analysis.errors import ArgumentError, MismatchError
+from lca_analysis.recording.arguments import check_parts
 from lca_analysis.recording.background import BackgroundWriter, Point
 from lca_analysis.recording.copying import Copier
 from lca_analysis.recording.description import HasReference, RecorderOptions, make_manifest, problem_reference
@@ -98,6 +99,7 @@ class Recorder:
         options: RecorderOptions | None = None,
     ) -> None:
         self.path = path
+        check_parts(model, optimizer, scaler)
         self._model = unwrap(model)
         self._optimizer = unwrap_optimizer(optimizer)
         self._hyperparameters = None if self._optimizer is None else HyperparameterReader(self._optimizer)
@@ -111,7 +113,7 @@ class Recorder:
         self._manifest = make_manifest(self._model, self._optimizer, problem_reference(problem), policy, self._options)
         self._overwrite = overwrite
         self._resume = resume
-        self._recording = False
+        self._recording = self._started = False
         self._writer: BackgroundWriter | None = None
         self._hooks: list[Any] = []
         self._steps = NestedCalls()
@@ -135,7 +137,7 @@ class Recorder:
             raise ArgumentError(f"the Recorder of {self.path} is already recording")
         self._iteration = self._first or 0
         last = self._open() if _is_writing_process() else None
-        self._recording = True
+        self._recording = self._started = True
         self._read_groups()
         if last != self._iteration:
             self._put()
@@ -156,6 +158,7 @@ class Recorder:
         **scalars : float
             For example ``loss=loss.item()``.
         """
+        self._check_started()
         self._scalars |= {name: float(value) for name, value in scalars.items()}
 
     def record(self) -> None:
@@ -179,6 +182,7 @@ class Recorder:
 
         A process that is killed loses what waits for the encoder, but nothing that was flushed.
         """
+        self._check_started()
         if self._writer is not None:
             self._writer.flush()
 
@@ -190,6 +194,7 @@ class Recorder:
         complete : bool
             Mark the run as complete.
         """
+        self._check_started()
         for hook in self._hooks:
             hook.remove()
         self._hooks = []
@@ -208,6 +213,11 @@ class Recorder:
         """Stop recording; the run counts as complete when no exception ended the block."""
         self.close(complete=kind is None)
 
+    def _check_started(self) -> None:
+        """Raise for a Recorder that was only made: it follows nothing, and its training would be lost unseen."""
+        if not self._started:
+            raise ArgumentError(f"the Recorder of {self.path} was never started: use it in a with-block, or call start")
+
     def _open(self) -> int | None:
         """Make or open the folder, and all that points go through; gives the last iteration that it holds."""
         names = [tensor.name for tensor in self._manifest.tensors]
@@ -220,6 +230,8 @@ class Recorder:
         self._manifest = writer.manifest
         self._slots = TensorSlots(self._model, [tensor.name for tensor in self._manifest.tensors])
         self._memberships = Memberships(self._model)
+        if self._optimizer is not None:
+            self._memberships.say_foreign(self._optimizer)
         self._copier = Copier([tensor.name for tensor in self._manifest.tensors], self._slots.tensors())
         points = self._options.points_in_memory(self._copier.point_bytes)
         self._writer = BackgroundWriter(writer, self._copier, self._options.on_error, points)
@@ -243,7 +255,10 @@ class Recorder:
         if self._groups is before:
             return
         for number in range(len(self._manifest.optimizer.members), len(self._groups)):
-            self._groups[number]["members"] = self._memberships.of(self._optimizer.param_groups[number])
+            group = self._optimizer.param_groups[number]
+            self._groups[number]["members"] = self._memberships.of(group)
+            if number >= len(before):
+                self._memberships.say_unrecorded(group, number, self._iteration)
 
     def _put(self) -> None:
         """Copy the weights and hand them to the writer, if it is their turn."""

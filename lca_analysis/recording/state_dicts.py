@@ -1,6 +1,7 @@
 """Reading a torch state dict into numpy arrays, executing nothing."""
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,13 +39,14 @@ def read_state_dict(path: Path) -> tuple[list[Described], dict[str, NDArray[Any]
 def _load(path: Path) -> Any:
     _check_beginning(path)
     try:
+        _check_sums(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise FormatError(
             f"{path} holds more than tensors and plain values, and is not loaded, because that would run code from the "
             "file; save model.state_dict() instead"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+    except (RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CorruptError(
             f"{path} ({path.stat().st_size:,} bytes) begins as a torch file and cannot be read: it is damaged or cut "
             "off, as by a copy or a save that was broken off; copy it again, or leave it out by a pattern of the other "
@@ -63,6 +65,17 @@ def _check_beginning(path: Path) -> None:
             f"{path} is no torch file: it begins with {beginning!r}, not as torch.save writes; if it is something "
             "else, leave it out by a pattern of the checkpoints' names"
         )
+
+
+def _check_sums(path: Path) -> None:
+    """Compare a zip archive with its own checksums, which torch.load does not look at; BadZipFile for what differs."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        # All are 0 where torch was told to save without them.
+        damaged = archive.testzip() if any(entry.CRC for entry in archive.infolist()) else None
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"{damaged} does not have its checksum")
 
 
 def _find(path: Path, content: Any) -> dict[str, torch.Tensor]:

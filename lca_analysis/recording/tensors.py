@@ -62,6 +62,8 @@ def _describe(name: str, tensor: torch.Tensor, owners: dict[str, nn.Module]) -> 
     """Describe one tensor by the module that owns it."""
     if nn.parameter.is_lazy(tensor):
         raise ArgumentError(f"tensor {name!r} is not initialised yet: run one forward pass before recording")
+    if tensor.is_meta:
+        raise ArgumentError(f"tensor {name!r} is on the meta device and holds no numbers: give the model its weights")
     if hasattr(tensor, "full_tensor"):
         raise ArgumentError(f"tensor {name!r} is sharded over processes, and a run holds whole tensors only")
     if tensor.dtype not in DTYPES:

@@ -142,9 +142,12 @@ class Run:
         closed, last = self.manifest.closed_at, int(self.iterations[-1]) if len(self.iterations) else None
         if closed is None or (self.complete and closed == last):
             return None
+        if last is not None and last > closed:
+            return f"run.json says that the run was closed at iteration {closed}, but its segments end at {last}"
+        end = "there are no segments" if last is None else f"its segments end at {last}"
         return (
-            f"this run was closed at iteration {closed}, but its segments end at {last}: its end was cut off "
-            "afterwards, as by a copy that was broken off; restore it from the original"
+            f"this run was closed at iteration {closed}, but {end}: its end was cut off afterwards, as by a copy that "
+            "was broken off; restore it from the original"
         )
 
     @property

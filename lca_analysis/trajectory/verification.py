@@ -99,6 +99,8 @@ def _check_segment(fs: Any, decoder: SegmentDecoder, segment: Segment, bar: Any)
     if problems:
         problems += _check_frames(fs, segment, good + 1)
         bar.update(len(segment.frames) - good)
+    if segment.ended and segment.torn:
+        problems.append(f"{segment.file}: behind the end mark are {segment.torn} bytes that no recorder wrote")
     return good, problems
 
 
@@ -119,7 +121,7 @@ def _notes(run: Run) -> list[str]:
     notes = [
         f"{segment.file}: {segment.torn} bytes behind iteration {segment.iterations[-1]} were never committed"
         for segment in run.segments
-        if segment.torn
+        if segment.torn and not segment.ended
     ]
     fraction = run.manifest.recording.error_fraction
     if fraction:

@@ -31,6 +31,7 @@ def test_planted_effects_are_said(analysed: Store) -> None:
     assert [finding.significant for finding in shared] == [True, True, False, False]
     assert "no evidence" in shared[2].text
     assert "no evidence" in shared[3].text
+    assert "more often than independent layers would." in shared[0].text
 
 
 def test_no_effect_is_said_honestly(tmp_path: Path) -> None:
@@ -45,6 +46,41 @@ def test_no_effect_is_said_honestly(tmp_path: Path) -> None:
     assert "p = 0.4: not significant" in text
     assert _titled(found, "Undecided layers").text == "For fc1 and fc2 there is no evidence either way."
     assert "No evidence that any of 16 neurons" in _titled(found, "Neurons and channels that hurt").text
+
+
+def _without_test(store: Store, layer: str, estimate: float, reason: str) -> None:
+    frame = store.table("results_hurting", run="synthetic", split="train").drop(columns=["run", "split"])
+    rows = (frame["layer"] == layer) & (frame["quantity"] == "net_lca")
+    frame.loc[rows, ["low", "high", "confidence", "statistic", "p", "p_adjusted"]] = float("nan")
+    frame.loc[rows, ["estimate", "reason"]] = [estimate, reason]
+    store.write_part("results_hurting", frame, "synthetic", "train")
+
+
+def test_layers_that_cannot_be_tested_are_named_with_what_they_did(tmp_path: Path) -> None:
+    store = synthetic_store(tmp_path, iterations=60, layers=3, splits=("train",))
+    analyze(store, progress=False)
+    _without_test(store, "fc3", 0.0366, "too strongly autocorrelated")
+    _without_test(store, "fc2", 0.0, "the series is constant")
+    found = findings(store, "synthetic", "train")
+    assert "No layer hurts" not in {finding.title for finding in found}
+    assert "any tested layer hurt" in _titled(found, "No tested layer hurts").text
+    untested = _titled(found, "Layers without a test").text
+    assert untested == "Not tested: fc3, which changed the loss by +0.0366 (too strongly autocorrelated)."
+    assert _titled(found, "Layers at rest").text == "Never moved the loss: fc2."
+    assert "fc2" not in " ".join(finding.text for finding in found if finding.title == "Undecided layers")
+
+
+def test_the_two_halves_of_one_comparison_are_one_finding(tmp_path: Path) -> None:
+    store = synthetic_store(tmp_path, iterations=300, layers=2, splits=("train",))
+    analyze(store, progress=False)
+    frame = store.table("results_oscillation", run="synthetic", split="train").drop(columns=["run", "split"])
+    rows = frame["quantity"] == "lag_minus_rest"
+    assert rows.sum() == 2
+    assert frame.loc[rows, "low"].notna().all()
+    frame.loc[rows, ["p", "p_adjusted"]] = 0.01
+    store.write_part("results_oscillation", frame, "synthetic", "train")
+    titles = [finding.title for finding in findings(store, "synthetic", "train")]
+    assert [title for title in titles if "lags differently" in title] == ["fc1 lags differently"]
 
 
 def test_short_run_says_why_there_is_no_test(tmp_path: Path) -> None:

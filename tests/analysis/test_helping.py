@@ -3,6 +3,8 @@ import pytest
 
 from lca_analysis.analysis.helping import concentration, efficiency, percent_helping
 from lca_analysis.analysis.inference import hac_mean
+from lca_analysis.analysis.layer_series import LayerSeries
+from lca_analysis.analysis.table_helping import helping_rows
 from lca_analysis.errors import ArgumentError
 
 
@@ -10,6 +12,22 @@ def test_percent_helping_counts_signs_and_leaves_zeros_out() -> None:
     a = np.array([[-1.0, 2.0, 0.0, -3.0], [0.0, 0.0, 0.0, 0.0], [1.0, 1.0, -1.0, 0.0]])
     found = percent_helping((a < 0).sum(1), (a > 0).sum(1))
     np.testing.assert_allclose(found, [200 / 3, np.nan, 100 / 3])
+
+
+def test_intervals_of_percent_helping_hold_shares_only() -> None:
+    share = np.zeros((25, 1))
+    share[[3, 15]] = 1  # nearly all hurts, but for two iterations
+    n_helping = np.repeat(np.round(1000 * share), 2, axis=1)
+    nothing = np.ones_like(n_helping)
+    counts = {0: (n_helping, 1000 - n_helping)}
+    series = LayerSeries(
+        np.arange(25), ("a", "b"), {-1: nothing}, -nothing, nothing, n_helping, 1000 - n_helping, counts=counts
+    )
+    assert hac_mean(100 * share, null=50.0).low[0] < 0
+    rows = [row for row in helping_rows(series, 0) if row.quantity == "percent_helping"]
+    assert {row.low for row in rows if row.reason is None} == {0.0}
+    assert all(row.high <= 100 for row in rows if row.reason is None)
+    assert len([row for row in rows if row.reason is None]) >= 3 * 2
 
 
 def test_efficiency_is_net_over_gross() -> None:
@@ -27,6 +45,16 @@ def test_efficiency_interval_holds_the_ratios_that_are_not_rejected() -> None:
     for end in (found.low[0], found.high[0]):
         assert hac_mean(net - end * gross).p[0] == pytest.approx(0.05, abs=1e-4)
     assert found.low[0] < found.estimate[0] < found.high[0]
+
+
+def test_efficiency_interval_ends_where_ratios_are_first_rejected() -> None:
+    gross = np.exp(-np.arange(150) / 15) + 0.02
+    net = -0.25 * gross + 0.15 * gross.mean() * np.random.default_rng(0).standard_normal(150)
+    assert hac_mean(net).p[0] < 0.05 < hac_mean(net - gross).p[0]  # the slow course of gross hides what is far away
+    found = efficiency(net, gross)
+    assert -1 < found.low[0] < -0.25 < found.high[0] < 0
+    for end in (found.low[0], found.high[0]):
+        assert hac_mean(net - end * gross).p[0] == pytest.approx(0.05, abs=1e-4)
 
 
 def test_efficiency_of_pure_help_is_minus_one() -> None:

@@ -220,6 +220,26 @@ def test_damaged_files(tmp_path, suffix):
             import_checkpoints(path, tmp_path / "run")
 
 
+def test_a_changed_byte_of_a_torch_file_is_found_by_its_checksums(tmp_path):
+    path = folder(tmp_path / "mine", {0: states(1)[0]})
+    (file,) = path.iterdir()
+    data = bytearray(file.read_bytes())
+    data[data.index(states(1)[0]["0.weight"].numpy().tobytes()) + 2] ^= 1
+    file.write_bytes(data)
+    torch.load(file, weights_only=True)  # sees nothing
+    with pytest.raises(CorruptError, match=r"step_0\.pt .*does not have its checksum"):
+        import_checkpoints(path, tmp_path / "run")
+
+
+def test_torch_files_without_checksums_are_taken(tmp_path):
+    torch.serialization.set_crc32_options(False)
+    try:
+        path = folder(tmp_path / "mine", {0: states(1)[0]})
+    finally:
+        torch.serialization.set_crc32_options(True)
+    same(import_checkpoints(path, tmp_path / "run"), states(1))
+
+
 @pytest.mark.parametrize(
     ("pattern", "error", "words"),
     [

@@ -144,6 +144,23 @@ def test_a_whole_run_verifies(small_run):
     assert report.notes == ()
 
 
+def test_bytes_behind_the_end_of_a_closed_run_are_damage(small_run):
+    path, _ = small_run
+    segment(path, 2).write_bytes(segment(path, 2).read_bytes() + b"more")
+    report = verify(path)
+    assert report.points == 10
+    assert len(report.problems) == 1
+    assert "000002.lcaseg: behind the end mark are 4 bytes that no recorder wrote" in report.problems[0]
+    assert len(list(open_run(path).walk())) == 10
+
+
+def test_a_run_without_its_segments_says_what_is_missing(small_run):
+    path, _ = small_run
+    for number in range(3):
+        segment(path, number).unlink()
+    assert "closed at iteration 9, but there are no segments" in verify(path).problems[0]
+
+
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_missing_segment_is_reported(small_run, number):
     path, _ = small_run
