@@ -13,7 +13,7 @@ from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.merging import RangeMerger
 from lca_analysis.allocation.options import ComputeOptions
-from lca_analysis.allocation.preparation import check_data, choose_splits, find_problem, settings_of
+from lca_analysis.allocation.preparation import check_data, choose_splits, find_problem, settings_of, widened
 from lca_analysis.allocation.ranges import RangeJob
 from lca_analysis.allocation.summary import Summary, summarize_split
 from lca_analysis.errors import ArgumentError, NumericalError
@@ -95,7 +95,8 @@ def compute(
             work.finish(opened_store)
     ranges = sum(len(work.jobs) for work in works)
     summaries = tuple(summarize_split(opened_store, opened.name, split) for split in chosen)
-    return Summary(opened.name, summaries, len(todo), ranges - len(todo), time.perf_counter() - begun)
+    seconds = time.perf_counter() - begun
+    return Summary(opened.name, summaries, len(todo), ranges - len(todo), seconds, widened(opened))
 
 
 def _check_fit(run: Run, problem: Problem, splits: list[str], options: ComputeOptions) -> tuple[Layout, str]:

@@ -12,6 +12,7 @@ from lca_analysis.allocation.chunks import class_chunks, class_numbers, mixed_ch
 from lca_analysis.allocation.devices import CPU
 from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.allocation.norms import uses_batch_statistics
+from lca_analysis.allocation.vectors import Vectors
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 
@@ -90,12 +91,14 @@ class SplitLoss:
         self.shares: list[float] = []
         self._split = split
         self._loss = problem.loss
+        self._others = [(name, other) for name, other in problem.model.named_parameters() if other.requires_grad]
         self._model = model
         inputs, targets = (self._prepared(part) for part in problem.split(split))
         self.examples = len(inputs)
         labels = class_numbers(problem, split) if classes else None
         count = problem.classes or 0
         self.class_sizes = [] if labels is None else torch.bincount(labels, minlength=count).tolist()
+        self._vectors = Vectors((1 + len(self.class_sizes), model.layout.size), model.dtype)
         size = chunk_size(model.module, problem.batch_size, model.device.type)
         together = uses_batch_statistics(model.module)
         if labels is not None and not together:
@@ -151,8 +154,7 @@ class SplitLoss:
             whole, the others are the gradients of what each class adds to it.
         """
         self.evaluations += 1
-        device = self._model.device
-        rows = torch.zeros(1 + len(self.class_sizes), len(weights), dtype=self._model.dtype, device=device)
+        rows = self._no_gradient()
         self._model.load(weights, end, fraction)
         loss = self._evaluate(rows)
         if not self.class_sizes:
@@ -183,6 +185,12 @@ class SplitLoss:
                 found.append(torch.func.jvp(here, (point,), (tangent,))[1].detach())
         return torch.cat(found).cpu().double()
 
+    def _no_gradient(self) -> torch.Tensor:
+        """Give zeros on the device that gradients can be added to."""
+        if self._model.device.type == CPU:
+            return self._vectors.take().zero_()
+        return torch.zeros(self._vectors.shape, dtype=self._model.dtype, device=self._model.device)
+
     def _evaluate(self, rows: torch.Tensor | None) -> float:
         """Sum the losses over all chunks at the model's weights, and add their gradients to rows."""
         totals = [0.0] * (1 + len(self.class_sizes))
@@ -208,12 +216,42 @@ class SplitLoss:
         Raises
         ------
         MismatchError
-            The model or the loss fails, or the loss is not one value per example.
+            The model or the loss fails, the loss is not one value per example, or no function of the parameters alone.
         """
         self._model.load(weights)
-        with torch.no_grad():
-            for chunk in (self._chunks[0], self._chunks[-1]):
-                self._values(chunk.inputs, chunk.targets)
+        for chunk in (self._chunks[0], self._chunks[-1]):
+            with torch.no_grad():
+                self._check_repeatable(*(self._values(chunk.inputs, chunk.targets) for _ in range(2)))
+        with torch.enable_grad():
+            self._check_gradient(self._values(self._chunks[0].inputs, self._chunks[0].targets))
+
+    def _check_repeatable(self, values: torch.Tensor, again: torch.Tensor) -> None:
+        """Raise MismatchError when a loss is another one the second time."""
+        inexact = 0.0 if self._model.device.type == CPU else 1e-4
+        if not torch.allclose(values, again, inexact, inexact, equal_nan=True):
+            raise MismatchError(
+                f"the loss on split {self._split!r} is another one when it is computed again at the same weights: the "
+                "model or the loss is random, remembers what it has seen, or changes its inputs in place (dropout as a "
+                "function needs training=self.training); loss change can be allocated only where the loss depends on "
+                "the parameters alone"
+            )
+
+    def _check_gradient(self, values: torch.Tensor) -> None:
+        """Raise MismatchError when the gradient fails, or the loss asks the problem's own model: here, a copy moves."""
+        parameters = [*(other for _, other in self._others), *self._model.module.parameters()]
+        if not values.requires_grad:
+            return
+        try:
+            found = torch.autograd.grad(values.sum(), parameters, allow_unused=True)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())
+            raise MismatchError(f"the gradient of the loss fails on split {self._split!r}: {reason}") from error
+        for (name, _), gradient in zip(self._others, found, strict=False):
+            if gradient is not None:
+                raise MismatchError(
+                    f"the loss takes {name!r} from the problem's model by itself, past the outputs, and would not see "
+                    "the recorded weights; let the model's outputs carry what the loss needs"
+                )
 
     def _prepared(self, part: torch.Tensor) -> torch.Tensor:
         """Bring inputs or targets to the device and the working precision, in memory that torch has aligned."""

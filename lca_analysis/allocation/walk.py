@@ -84,7 +84,7 @@ class StepWalk:
             return heir, here
         begin = self._look_back(first)
         if here is None or here[1].iteration > begin:
-            here, self._points = None, self._run.walk(begin, None, self._model.names)
+            here, self._points = None, self._run.walk(begin, None, self._model.names, copy=False)
         while here is None or here[1].iteration < begin:
             here = self._read()
         return self._new_tracker(begin), here

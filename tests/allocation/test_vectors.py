@@ -1,0 +1,73 @@
+"""Memory that is used over and over, and vectors that are seen where they lie."""
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+
+from lca_analysis.allocation.flat_model import FlatModel, one_behind_the_other
+from lca_analysis.allocation.vectors import Vectors
+
+
+def test_memory_is_given_to_the_next_when_nothing_refers_to_it():
+    vectors = Vectors((2, 100), torch.float32)
+    first, second = vectors.take(), vectors.take()
+    place = first.data_ptr()
+    assert second.data_ptr() != place
+    assert place % 64 == 0
+    part = first[1].view(10, 10).numpy()[3:]
+    del first
+    assert vectors.take().data_ptr() not in (place, second.data_ptr()), "a part of it is still seen"
+    del part
+    assert vectors.take().data_ptr() == place
+
+
+def aligned(size, offset=0):
+    memory = np.arange(size + 32, dtype=np.float32)
+    start = (-memory.ctypes.data % 64) // 4 + offset
+    return memory[start : start + size]
+
+
+def test_neighbours_are_seen_as_one():
+    flat = aligned(10)
+    parts = [flat[:6].reshape(2, 3), flat[6:6].reshape(0, 2), flat[6:]]
+    whole = one_behind_the_other(parts, np.dtype(np.float32))
+    assert whole.tolist() == flat.tolist()
+    assert whole.ctypes.data == flat.ctypes.data
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        lambda flat: [flat[:4], flat[5:]],
+        lambda flat: [flat[4:], flat[:4]],
+        lambda flat: [flat[:4], flat[4:].copy()],
+        lambda flat: [flat[:4].view(np.int32), flat[4:]],
+        lambda flat: [flat[::2]],
+        lambda flat: [flat[1:]],
+        lambda flat: [flat.copy()[:4], flat[4:]],
+        lambda flat: [],
+    ],
+)
+def test_others_are_not(parts):
+    assert one_behind_the_other(parts(aligned(10)), np.dtype(np.float32)) is None
+
+
+def test_a_walk_without_copies_gives_vectors_without_copies(small, mlp_run):
+    model = FlatModel(small.build("mlp"), mlp_run, "name")
+    for point, exact in zip(mlp_run.walk(tensors=model.names, copy=False), small.points(mlp_run), strict=True):
+        flat = model.flatten(point.weights)
+        assert flat.numpy().tolist() == np.concatenate([exact[name].ravel() for name in model.names]).tolist()
+        assert flat.data_ptr() == point.weights["0.weight"].ctypes.data
+        model.load(flat)
+        assert model.module[0].weight.data_ptr() == flat.data_ptr()
+
+
+def test_a_model_without_weights_takes_no_memory_for_them(small, mlp_run):
+    problem = small.build("mlp")
+    module = FlatModel(problem, mlp_run, "name").module
+    assert [tuple(parameter.shape) for parameter in module.parameters()] == [(6, 5), (6,), (3, 6), (3,)]
+    gc.collect()
+    assert {parameter.untyped_storage().nbytes() for parameter in module.parameters()} == {4}
+    assert problem.model[0].weight.untyped_storage().nbytes() == 4 * 30
