@@ -93,6 +93,8 @@ class SplitLoss:
         self._model = model
         inputs, targets = (self._prepared(part) for part in problem.split(split))
         self.examples = len(inputs)
+        # What an example's loss adds to the mean, and so the gradient to begin with.
+        self._share = torch.tensor(1 / max(self.examples, 1), dtype=model.dtype, device=model.device)
         labels = class_numbers(problem, split) if classes else None
         count = problem.classes or 0
         self.class_sizes = [] if labels is None else torch.bincount(labels, minlength=count).tolist()
@@ -197,7 +199,8 @@ class SplitLoss:
                     part = values if where is None else values[where]
                     if rows is not None and part.requires_grad:
                         is_last = number + 1 == len(chunk.parts)
-                        torch.autograd.backward(part.sum() / self.examples, retain_graph=not is_last)
+                        share = self._share.to(part.dtype).expand(len(part))
+                        torch.autograd.backward(part, share, retain_graph=not is_last)
                     totals[destination] += float(part.detach().sum(dtype=torch.float64))
         self.shares = [total / self.examples for total in totals[1:]]
         return sum(totals) / self.examples

@@ -10,7 +10,7 @@ import torch
 Value = TypeVar("Value", float, torch.Tensor)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # told apart as objects: they are keys, and are looked up all the time
 class QuadratureRule:
     """A quadrature rule on [0, 1].
 
