@@ -106,8 +106,8 @@ def _array(table: TableSchema, field: pa.Field, given: pa.Array) -> pa.Array:
         raise ArgumentError(
             f"table {table.name!r}, column {field.name!r}: not all values are {kind}: {error}"
         ) from error
-    if pa.types.is_floating(kind):
-        array = pc.if_else(pc.is_nan(array), pa.scalar(None, kind), array)
+    if pa.types.is_floating(kind) and pc.any(missing := pc.is_nan(array)).as_py():
+        array = pc.if_else(missing, pa.scalar(None, kind), array)
     if array.null_count and not field.nullable:
         raise ArgumentError(f"table {table.name!r}, column {field.name!r}: {array.null_count} value(s) are missing")
     return array
@@ -117,7 +117,8 @@ def _raw_array(table: TableSchema, field: pa.Field, value: Any, length: int) -> 
     """Turn one column into an Arrow array of the type that it has; words that are repeated may stay codes."""
     if _is_single(value):
         one = _raw_array(table, field, [value.item() if isinstance(value, np.ndarray) else value], 1)
-        return pa.repeat(one[0], length)
+        is_word = pa.types.is_string(one.type)
+        return pa.DictionaryArray.from_arrays(np.zeros(length, np.int32), one) if is_word else pa.repeat(one[0], length)
     if isinstance(value, pa.ChunkedArray):
         value = value.combine_chunks()
     if isinstance(value, pa.Array):
