@@ -168,10 +168,10 @@ def follow_buffers(buffer: Any, before: Any, after: Any, stops: Any, factors: An
         start = stop
 
 
-def prepare(dtype: np.dtype[Any]) -> None:
-    """Compile, or load, the kernels for a precision, rather than in the midst of a step."""
+def prepare(dtype: np.dtype[Any], counts: np.dtype[Any]) -> None:
+    """Compile, or load, the kernels for a precision and a type of counts, rather than in the midst of a step."""
     none, wide, signs = np.empty(0, dtype), np.empty(0), np.empty(0, np.int8)
-    few, many = np.empty(0, np.int32), np.empty(0, np.int64)
+    few, many = np.empty(0, counts), np.empty(0, np.int64)
     columns, places, flags = np.empty(0, np.int16), np.empty(0, np.intp), np.empty(0, np.bool_)
     first_call(sum_by_tensor, none, none, none, many, wide)
     first_call(allocate, none, none, none, none, none)
