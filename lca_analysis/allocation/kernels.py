@@ -34,6 +34,13 @@ def sum_by_tensor(before: Any, after: Any, gradient: Any, stops: Any, out: Any) 
 
 
 @kernel
+def blend(first: Any, second: Any, factors: Any, out: Any) -> None:
+    """Give the sum of two vectors, each times its factor, in one pass."""
+    for i in range(out.size):
+        out[i] = first[i] * factors[0] + second[i] * factors[1]
+
+
+@kernel
 def allocate(before: Any, after: Any, gradient: Any, moved: Any, lca: Any) -> None:
     """Give Δ and A = Δ ḡ."""
     for i in range(before.size):
@@ -174,6 +181,7 @@ def prepare(dtype: np.dtype[Any], counts: np.dtype[Any]) -> None:
     few, many = np.empty(0, counts), np.empty(0, np.int64)
     columns, places, flags = np.empty(0, np.int16), np.empty(0, np.intp), np.empty(0, np.bool_)
     first_call(sum_by_tensor, none, none, none, many, wide)
+    first_call(blend, none, none, np.zeros(2, dtype), none)
     first_call(allocate, none, none, none, none, none)
     first_call(sum_stretch, none, none, none, np.zeros(4), np.zeros(2, np.int64))
     first_call(sum_of_products, none, none)

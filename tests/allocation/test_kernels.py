@@ -70,3 +70,11 @@ def test_what_is_not_a_number_moves(dtype):
     before, moving = np.array([1, np.nan], dtype), np.zeros(2, bool)
     kernels.find_moving(before, before.copy(), np.array([1, 2]), moving)
     assert moving.tolist() == [False, True]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_weighted_sum(size, dtype):
+    first, second = vectors(2, size, dtype)
+    out, factors = np.empty(size, dtype), np.array([0.25, -3], dtype)
+    kernels.blend(first, second, factors, out)
+    np.testing.assert_array_equal(out, first * factors[0] + second * factors[1])
