@@ -10,6 +10,7 @@ import torch
 from lca_analysis.allocation import kernels
 from lca_analysis.allocation.evaluator import SplitLoss
 from lca_analysis.allocation.flat_model import FlatModel
+from lca_analysis.allocation.parameter_sums import count_type
 from lca_analysis.allocation.preparation import build_without_weights
 from lca_analysis.allocation.walk import StepWalk
 from lca_analysis.errors import MismatchError
@@ -66,7 +67,7 @@ def _make(job: "RangeJob", problem: Problem | None) -> Bench:
     built = problem if problem is not None else _problem(msgspec.json.encode(job.problem))
     model = FlatModel(built, run, job.options.match, job.options.device)
     split_loss = SplitLoss(built, job.split, model, job.options.classes)
-    kernels.prepare(torch.empty(0, dtype=model.dtype).numpy().dtype)
+    kernels.prepare(torch.empty(0, dtype=model.dtype).numpy().dtype, count_type(job.options.range_length))
     return Bench(model, split_loss, StepWalk(run, model, split_loss), int(run.iterations[0]))
 
 

@@ -95,6 +95,8 @@ class SplitLoss:
         self._model = model
         inputs, targets = (self._prepared(part) for part in problem.split(split))
         self.examples = len(inputs)
+        # What an example's loss adds to the mean, and so the gradient to begin with.
+        self._share = torch.tensor(1 / max(self.examples, 1), dtype=model.dtype, device=model.device)
         labels = class_numbers(problem, split) if classes else None
         count = problem.classes or 0
         self.class_sizes = [] if labels is None else torch.bincount(labels, minlength=count).tolist()
@@ -193,7 +195,7 @@ class SplitLoss:
 
     def _evaluate(self, rows: torch.Tensor | None) -> float:
         """Sum the losses over all chunks at the model's weights, and add their gradients to rows."""
-        totals = [0.0] * (1 + len(self.class_sizes))
+        sums: list[tuple[int, torch.Tensor]] = []
         row = -1
         with torch.set_grad_enabled(rows is not None):
             for chunk in self._chunks:
@@ -205,8 +207,17 @@ class SplitLoss:
                     part = values if where is None else values[where]
                     if rows is not None and part.requires_grad:
                         is_last = number + 1 == len(chunk.parts)
-                        torch.autograd.backward(part.sum() / self.examples, retain_graph=not is_last)
-                    totals[destination] += float(part.detach().sum(dtype=torch.float64))
+                        share = self._share.to(part.dtype).expand(len(part))
+                        torch.autograd.backward(part, share, retain_graph=not is_last)
+                    sums.append((destination, part.detach().sum(dtype=torch.float64)))
+        return self._mean(sums)
+
+    def _mean(self, sums: list[tuple[int, torch.Tensor]]) -> float:
+        """Give the mean loss, and keep what each class adds; a GPU is waited for only once, here."""
+        totals = [0.0] * (1 + len(self.class_sizes))
+        values = torch.stack([value for _, value in sums]).tolist() if sums else []
+        for (destination, _), value in zip(sums, values, strict=True):
+            totals[destination] += value
         self.shares = [total / self.examples for total in totals[1:]]
         return sum(totals) / self.examples
 

@@ -3,7 +3,9 @@
 import math
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from lca_analysis.allocation import kernels
 from lca_analysis.allocation.layout import Layout, Place
@@ -45,7 +47,9 @@ class UpdateTracker:
         self._enough = torch.finfo(dtype).eps
         self._errors = [_UNKNOWN] * len(layout.places)
         self._is_untouched = [False] * len(layout.places)
+        self._known: tuple[list[dict[str, Any]] | None, list[dict[str, Any] | None]] = (None, [])
         self.buffer = torch.zeros(layout.size if self._name in SGD else 0, dtype=dtype).numpy()
+        self._factors = np.zeros((len(layout.places), 3), self.buffer.dtype)
 
     def begin(self) -> None:
         """Begin with an optimizer that has not made a step: b is 0."""
@@ -67,35 +71,33 @@ class UpdateTracker:
         list of Carry
             Of each tensor; the factors go with `buffer` and `weights`.
         """
-        groups = self._groups(after.hyperparameters)
         length = after.iteration - before.iteration
+        moving = self._moving(weights, weights_next)
+        groups = self._groups(after.hyperparameters)
         return [
-            self._carry(
-                place, number, groups.get(place.tensor.name), _is_still(place, weights, weights_next), after, length
-            )
-            for number, place in enumerate(self._layout.places)
+            self._carry(number, groups[number], bool(moving[number]), after, length) for number in range(len(moving))
         ]
 
     def follow(self, weights: torch.Tensor, weights_next: torch.Tensor, before: Point, after: Point) -> None:
         """Move the buffer past a step; the parameters are those of `take`."""
         if self._name not in SGD:
             return
-        groups = self._groups(after.hyperparameters)
+        moving = self._moving(weights, weights_next) & (after.scalars.get(SKIPPED) != 1)
         is_single = after.iteration == before.iteration + 1
-        for number, place in enumerate(self._layout.places):
-            group = groups.get(place.tensor.name)
+        for number, group in enumerate(self._groups(after.hyperparameters)):
             if not is_single or group is None or group.get("lr") is None:
-                self._forget(number, place)
+                moving[number] = self._forget(number)
             else:
-                self._follow(number, place, SgdRule.of(self._name, group), weights, weights_next, after)
+                moving[number] = self._follow(number, SgdRule.of(self._name, group), bool(moving[number]))
+        if moving.any():
+            vectors = weights.numpy(), weights_next.numpy()
+            kernels.follow_buffers(self.buffer, *vectors, self._layout.stops, self._factors, moving)
 
-    def _carry(
-        self, place: Place, number: int, group: dict[str, Any] | None, is_still: bool, after: Point, length: int
-    ) -> Carry:
+    def _carry(self, number: int, group: dict[str, Any] | None, is_moving: bool, after: Point, length: int) -> Carry:
         """Take the step of one tensor apart."""
-        if reason := self._obstacle(place, after, length):
+        if reason := self._obstacle(self._layout.places[number], after, length):
             return no_parts(reason)
-        if is_still:
+        if not is_moving:
             return NOTHING
         if group is None or group.get("lr") is None:
             return no_parts("no group of the optimizer holds this tensor")
@@ -122,37 +124,41 @@ class UpdateTracker:
             return f"the rounding of {place.tensor.dtype} hides the momentum"
         return ""
 
-    def _follow(
-        self, number: int, place: Place, rule: SgdRule, weights: torch.Tensor, weights_next: torch.Tensor, after: Point
-    ) -> None:
-        """Move one tensor's buffer past a step."""
-        is_still = after.scalars.get(SKIPPED) == 1 or _is_still(place, weights, weights_next)
+    def _follow(self, number: int, rule: SgdRule, is_moving: bool) -> bool:
+        """Say whether one tensor's buffer moves past a step, and note what is known of it then."""
         if not rule.momentum and self._is_untouched[number]:
-            return
+            return False
         if not rule.rate or not rule.momentum:
             # The optimizer may have moved its buffer, unseen, or left an old one as it was.
-            self._forget(number, place)
-        elif not is_still:
-            factors = rule.buffer_factors()
-            buffer = self.buffer[place.slice]
-            before, after_it = (vector.numpy()[place.slice] for vector in (weights, weights_next))
-            kernels.follow_buffer(buffer, before, after_it, *(buffer.dtype.type(f) for f in factors))
+            return self._forget(number)
+        if is_moving:
+            self._factors[number] = rule.buffer_factors()
             self._errors[number] *= rule.forgetting
             self._is_untouched[number] = False
+        return is_moving
 
-    def _forget(self, number: int, place: Place) -> None:
-        """Take a buffer for unknown."""
+    def _forget(self, number: int) -> bool:
+        """Take a buffer for unknown; it does not move, then."""
         self._errors[number] = _UNKNOWN
         self._is_untouched[number] = False
-        self.buffer[place.slice] = 0
+        self.buffer[self._layout.places[number].slice] = 0
+        return False
 
-    def _groups(self, groups: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    def _moving(self, weights: torch.Tensor, weights_next: torch.Tensor) -> NDArray[np.bool_]:
+        """Say of each tensor whether a step moves anything of it."""
+        moving = np.empty(len(self._layout.places), np.bool_)
+        kernels.find_moving(weights.numpy(), weights_next.numpy(), self._layout.stops, moving)
+        return moving
+
+    def _groups(self, groups: list[dict[str, Any]]) -> list[dict[str, Any] | None]:
         """Find the group of each tensor; groups that were added in training name their tensors themselves."""
-        found = {}
-        for number, group in enumerate(groups):
-            own = self._members[number] if number < len(self._members) else group.get("members", [])
-            found.update(dict.fromkeys(own, group))
-        return found
+        if groups is not self._known[0]:
+            found: dict[str, dict[str, Any]] = {}
+            for number, group in enumerate(groups):
+                own = self._members[number] if number < len(self._members) else group.get("members", [])
+                found.update(dict.fromkeys(own, group))
+            self._known = groups, [found.get(place.tensor.name) for place in self._layout.places]
+        return self._known[1]
 
 
 def steps_before(manifest: Manifest, dtype: torch.dtype) -> int:
@@ -163,8 +169,3 @@ def steps_before(manifest: Manifest, dtype: torch.dtype) -> int:
     factors = [m / (1 + m) for group in groups if group.get("nesterov") and (m := group.get("momentum") or 0) > 0]
     longest = math.ceil(math.log(torch.finfo(dtype).eps) / math.log(max(factors))) if factors else 1
     return max(longest, _LOOK_BACK)
-
-
-def _is_still(place: Place, weights: torch.Tensor, weights_next: torch.Tensor) -> bool:
-    """Whether a step moves nothing of a tensor."""
-    return not kernels.moves(weights.numpy()[place.slice], weights_next.numpy()[place.slice])
