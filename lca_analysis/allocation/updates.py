@@ -32,6 +32,9 @@ class UpdateTracker:
         Of the run.
     dtype : torch.dtype
         Of the flat vectors.
+    host : UpdateTracker, optional
+        Follows the same steps, each after this one has. Until `move_in` its buffer is shared: without Nesterov's
+        momentum b depends on the last step alone, and is the same as far as both know it.
 
     Attributes
     ----------
@@ -39,7 +42,9 @@ class UpdateTracker:
         b before the next step, as far as it is known.
     """
 
-    def __init__(self, layout: Layout, manifest: Manifest, dtype: torch.dtype) -> None:
+    def __init__(
+        self, layout: Layout, manifest: Manifest, dtype: torch.dtype, host: "UpdateTracker | None" = None
+    ) -> None:
         self._layout = layout
         self._name = manifest.optimizer.name
         self._members = manifest.optimizer.members
@@ -48,13 +53,28 @@ class UpdateTracker:
         self._errors = [_UNKNOWN] * len(layout.places)
         self._is_untouched = [False] * len(layout.places)
         self._known: tuple[list[dict[str, Any]] | None, list[dict[str, Any] | None]] = (None, [])
-        self.buffer = torch.zeros(layout.size if self._name in SGD else 0, dtype=dtype).numpy()
+        self._is_guest = host is not None
+        if host is not None:
+            self.buffer = host.buffer
+        else:
+            self.buffer = torch.zeros(layout.size if self._name in SGD else 0, dtype=dtype).numpy()
         self._factors = np.zeros((len(layout.places), 3), self.buffer.dtype)
 
     def begin(self) -> None:
         """Begin with an optimizer that has not made a step: b is 0."""
         self._errors = [_EXACT] * len(self._errors)
         self._is_untouched = [True] * len(self._errors)
+
+    def move_in(self) -> None:
+        """Take over the buffer of the host, which follows no more."""
+        self._is_guest = False
+
+    def _move_out(self) -> None:
+        """Take a copy of the host's buffer, as far as it is known here."""
+        self._is_guest, self.buffer = False, self.buffer.copy()
+        for place, error in zip(self._layout.places, self._errors, strict=True):
+            if error != _EXACT:
+                self.buffer[place.slice] = 0
 
     def take(self, weights: torch.Tensor, weights_next: torch.Tensor, before: Point, after: Point) -> list[Carry]:
         """Take a step apart; `follow` must be called before the next one.
@@ -83,13 +103,15 @@ class UpdateTracker:
         if self._name not in SGD:
             return
         moving = self._moving(weights, weights_next) & (after.scalars.get(SKIPPED) != 1)
-        is_single = after.iteration == before.iteration + 1
-        for number, group in enumerate(self._groups(after.hyperparameters)):
+        is_single, groups = after.iteration == before.iteration + 1, self._groups(after.hyperparameters)
+        if self._is_guest and any(group is not None and group.get("nesterov") for group in groups):
+            self._move_out()
+        for number, group in enumerate(groups):
             if not is_single or group is None or group.get("lr") is None:
                 moving[number] = self._forget(number)
             else:
                 moving[number] = self._follow(number, SgdRule.of(self._name, group), bool(moving[number]))
-        if moving.any():
+        if moving.any() and not self._is_guest:
             vectors = weights.numpy(), weights_next.numpy()
             kernels.follow_buffers(self.buffer, *vectors, self._layout.stops, self._factors, moving)
 
@@ -141,7 +163,8 @@ class UpdateTracker:
         """Take a buffer for unknown; it does not move, then."""
         self._errors[number] = _UNKNOWN
         self._is_untouched[number] = False
-        self.buffer[self._layout.places[number].slice] = 0
+        if not self._is_guest:
+            self.buffer[self._layout.places[number].slice] = 0
         return False
 
     def _moving(self, weights: torch.Tensor, weights_next: torch.Tensor) -> NDArray[np.bool_]:
