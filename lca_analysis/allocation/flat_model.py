@@ -148,6 +148,11 @@ class FlatModel:
         for place, parameter in zip(self.layout.places, self._parameters, strict=True):
             parameter.grad = gradient[place.slice].view(place.tensor.shape)
 
+    def collected(self) -> None:
+        """Let go of the vector that backward passes added to."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
     @cached_property
     def _own(self) -> torch.Tensor:
         """Memory for weights that lie nowhere else."""
