@@ -7,6 +7,7 @@ import torch
 
 from lca_analysis.allocation import kernels
 from lca_analysis.allocation.scheme import StepPath
+from lca_analysis.allocation.vectors import like
 
 
 class BoundedSum:
@@ -55,13 +56,13 @@ class BoundedSum:
     def _add(self, gradient: torch.Tensor, weight: float) -> None:
         """Add to the sum."""
         if self._sum is None:
-            self._sum = torch.zeros_like(gradient)
+            self._sum = like(gradient).zero_()
         self._sum.add_(gradient, alpha=weight)
 
 
 def _blend(first: torch.Tensor, second: torch.Tensor, weights: tuple[float, float]) -> torch.Tensor:
     """Give a new weighted sum of two tensors."""
-    total = torch.empty_like(first)
+    total = like(first)
     out = total.view(-1).numpy()
     kernels.blend(first.view(-1).numpy(), second.view(-1).numpy(), np.array(weights, out.dtype), out)
     return total

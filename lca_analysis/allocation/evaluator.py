@@ -12,7 +12,7 @@ from lca_analysis.allocation.chunks import class_chunks, class_numbers, mixed_ch
 from lca_analysis.allocation.devices import CPU
 from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.allocation.norms import uses_batch_statistics
-from lca_analysis.allocation.vectors import Vectors
+from lca_analysis.allocation.vectors import vectors_of
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 
@@ -100,7 +100,8 @@ class SplitLoss:
         labels = class_numbers(problem, split) if classes else None
         count = problem.classes or 0
         self.class_sizes = [] if labels is None else torch.bincount(labels, minlength=count).tolist()
-        self._vectors = Vectors((1 + len(self.class_sizes), model.layout.size), model.dtype)
+        self._shape = 1 + len(self.class_sizes), model.layout.size
+        self._vectors = vectors_of(self._shape[0] * self._shape[1], model.dtype)
         size = chunk_size(model.module, problem.batch_size, model.device.type)
         together = uses_batch_statistics(model.module)
         if labels is not None and not together:
@@ -159,7 +160,7 @@ class SplitLoss:
         rows = self._no_gradient()
         self._model.load(weights, end, fraction)
         loss = self._evaluate(rows)
-        self._model.collected()
+        self._model.let_go()
         if not self.class_sizes:
             return loss, rows[0].cpu()
         torch.sum(rows[1:], 0, out=rows[0])
@@ -191,8 +192,8 @@ class SplitLoss:
     def _no_gradient(self) -> torch.Tensor:
         """Give zeros on the device that gradients can be added to."""
         if self._model.device.type == CPU:
-            return self._vectors.take().zero_()
-        return torch.zeros(self._vectors.shape, dtype=self._model.dtype, device=self._model.device)
+            return self._vectors.take(*self._shape).zero_()
+        return torch.zeros(self._shape, dtype=self._model.dtype, device=self._model.device)
 
     def _evaluate(self, rows: torch.Tensor | None) -> float:
         """Sum the losses over all chunks at the model's weights, and add their gradients to rows."""

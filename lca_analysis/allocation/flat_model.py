@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from lca_analysis.allocation.layout import lay_out_parameters
 from lca_analysis.allocation.matching import match_parameters, match_statistics
 from lca_analysis.allocation.norms import set_norms
 from lca_analysis.allocation.stretches import slices
-from lca_analysis.allocation.vectors import Vectors
+from lca_analysis.allocation.vectors import vectors_of
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 from lca_analysis.recording.tensors import unwrap
@@ -70,8 +69,9 @@ class FlatModel:
         for parameter in self._parameters:
             # Frozen parameters too: LCA asks for the path and the gradient, not for who was trained.
             parameter.requires_grad_(True)
+        self._nothing = [parameter.data for parameter in self._parameters]
         self._names = names
-        self._copies = Vectors((self.layout.size,), self.dtype)
+        self._copies = vectors_of(self.layout.size, self.dtype)
         kept = dict(self.module.named_buffers())
         self.buffers = [tensor for tensor in run.tensors if tensor.role == "buffer" and tensor.name in kept]
         self._held = self._hold_buffers(run, kept)
@@ -115,14 +115,12 @@ class FlatModel:
         fraction : float
             Of the way.
         """
-        if end is None and start.device == self.device:
-            self._attach(start)
-        elif end is None:
-            self._attach(self._own.copy_(start))
-        else:
+        if end is not None:
+            between = self._copies.take()
             for place in slices(0, len(start)):
-                self._own[place] = torch.add(start[place], end[place] - start[place], alpha=fraction)
-            self._attach(self._own)
+                between[place] = torch.add(start[place], end[place] - start[place], alpha=fraction)
+            start = between
+        self._attach(start.to(self.device))
 
     def check_buffers(self, recorded: Mapping[str, NDArray[Any]], iteration: int) -> None:
         """Raise MismatchError when a floating-point buffer has moved: the loss would not depend on θ alone."""
@@ -148,15 +146,10 @@ class FlatModel:
         for place, parameter in zip(self.layout.places, self._parameters, strict=True):
             parameter.grad = gradient[place.slice].view(place.tensor.shape)
 
-    def collected(self) -> None:
-        """Let go of the vector that backward passes added to."""
-        for parameter in self._parameters:
-            parameter.grad = None
-
-    @cached_property
-    def _own(self) -> torch.Tensor:
-        """Memory for weights that lie nowhere else."""
-        return self._copies.take().to(self.device)
+    def let_go(self) -> None:
+        """Let go of the weights, and of the vector that backward passes added to."""
+        for parameter, nothing in zip(self._parameters, self._nothing, strict=True):
+            parameter.grad, parameter.data = None, nothing
 
     def _attach(self, weights: torch.Tensor) -> None:
         """Make each parameter a stretch of a flat vector."""

@@ -12,31 +12,42 @@ from lca_analysis.memory import pages
 
 
 class Vectors:
-    """Gives tensors of one shape; when the last reference to one is gone, its memory is given to the next.
+    """Gives tensors of one size; when the last reference to one is gone, its memory is given to the next.
 
     The C library gives memory of this size back to the system, which costs as much time as the filling, or keeps it,
     and may be left with holes of some ten floats a parameter.
 
     Parameters
     ----------
-    shape : tuple of int
-        Of the tensors.
+    size : int
+        Elements of each tensor.
     dtype : torch.dtype
         Of the tensors.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        As given.
     """
 
-    def __init__(self, shape: tuple[int, ...], dtype: torch.dtype) -> None:
-        self.shape, self._words = shape, torch.empty(0, dtype=dtype).numpy().dtype
+    def __init__(self, size: int, dtype: torch.dtype) -> None:
+        self._size, self._words = size, torch.empty(0, dtype=dtype).numpy().dtype
         self._free: list[NDArray[Any]] = []
 
-    def take(self) -> torch.Tensor:
-        """Give a tensor on the processor, with whatever is in it."""
-        memory = self._free.pop() if self._free else pages(math.prod(self.shape), self._words)
+    def take(self, *shape: int) -> torch.Tensor:
+        """Give a tensor on the processor, flat unless a shape is given, with whatever is in it."""
+        try:
+            memory = self._free.pop()
+        except IndexError:
+            memory = pages(self._size, self._words)
         lent = np.frombuffer(memory, memory.dtype)
         weakref.finalize(lent, self._free.append, memory).atexit = False
-        return torch.from_numpy(lent).view(self.shape)
+        return torch.from_numpy(lent).view(shape or (self._size,))
+
+
+_POOLS: "weakref.WeakValueDictionary[tuple[int, torch.dtype], Vectors]" = weakref.WeakValueDictionary()
+
+
+def vectors_of(size: int, dtype: torch.dtype) -> Vectors:
+    """Give the vectors of this size that the process has, as long as anybody keeps them."""
+    return _POOLS.setdefault((size, dtype), Vectors(size, dtype))
+
+
+def like(tensor: torch.Tensor) -> torch.Tensor:
+    """Give a tensor of the same shape and type, with whatever is in it."""
+    return vectors_of(math.prod(tensor.shape), tensor.dtype).take(*tensor.shape)
