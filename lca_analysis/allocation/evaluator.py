@@ -17,7 +17,7 @@ from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 
 # Measured: chunks whose activations fit the cache are up to twice as fast as large ones.
-_CONVOLUTION_CHUNK, _LARGEST_CHUNK = 125, 1000
+_CONVOLUTION_CHUNK, _LARGEST_CHUNK = 125, 2000
 _PLANAR = (nn.Conv2d, nn.ConvTranspose2d)
 _CONVOLUTIONS = (*_PLANAR, nn.Conv1d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose3d)
 
