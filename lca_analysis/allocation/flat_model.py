@@ -15,6 +15,7 @@ from lca_analysis.allocation.layout import lay_out_parameters
 from lca_analysis.allocation.matching import match_parameters, match_statistics
 from lca_analysis.allocation.norms import set_norms
 from lca_analysis.allocation.stretches import slices
+from lca_analysis.allocation.vectors import Vectors
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 from lca_analysis.recording.tensors import unwrap
@@ -70,6 +71,7 @@ class FlatModel:
             # Frozen parameters too: LCA asks for the path and the gradient, not for who was trained.
             parameter.requires_grad_(True)
         self._names = names
+        self._copies = Vectors((self.layout.size,), self.dtype)
         kept = dict(self.module.named_buffers())
         self.buffers = [tensor for tensor in run.tensors if tensor.role == "buffer" and tensor.name in kept]
         self._held = self._hold_buffers(run, kept)
@@ -93,10 +95,10 @@ class FlatModel:
             The vector.
         """
         tensors = [_numbers(place.tensor, recorded) for place in self.layout.places]
-        whole = one_behind_the_other(tensors, np.dtype(np.float64 if self.dtype is torch.float64 else np.float32))
+        whole = one_behind_the_other(tensors, torch.empty(0, dtype=self.dtype).numpy().dtype)
         if whole is not None:
             return torch.from_numpy(whole)
-        flat = torch.empty(self.layout.size, dtype=self.dtype)
+        flat = self._copies.take()
         for place, tensor in zip(self.layout.places, tensors, strict=True):
             flat.numpy()[place.slice] = tensor.reshape(-1)
         return flat
@@ -149,7 +151,7 @@ class FlatModel:
     @cached_property
     def _own(self) -> torch.Tensor:
         """Memory for weights that lie nowhere else."""
-        return torch.empty(self.layout.size, dtype=self.dtype, device=self.device)
+        return self._copies.take().to(self.device)
 
     def _attach(self, weights: torch.Tensor) -> None:
         """Make each parameter a stretch of a flat vector."""

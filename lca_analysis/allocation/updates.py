@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lca_analysis.allocation import kernels
 from lca_analysis.allocation.layout import Layout, Place
 from lca_analysis.allocation.update_rules import ADAM, NOTHING, SGD, Carry, SgdRule, adam_carry, no_parts
+from lca_analysis.memory import pages
 from lca_analysis.recording.recorder import SKIPPED
 from lca_analysis.trajectory import Manifest, Point
 
@@ -57,7 +58,8 @@ class UpdateTracker:
         if host is not None:
             self.buffer = host.buffer
         else:
-            self.buffer = torch.zeros(layout.size if self._name in SGD else 0, dtype=dtype).numpy()
+            words = torch.empty(0, dtype=dtype).numpy().dtype
+            self.buffer = pages(layout.size if self._name in SGD else 0, words)
         self._factors = np.zeros((len(layout.places), 3), self.buffer.dtype)
 
     def begin(self) -> None:

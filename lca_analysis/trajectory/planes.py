@@ -1,18 +1,14 @@
 """The memory of a decoder: all words of one dtype lie one behind the other, whatever the blocks they are coded in."""
 
 from collections import defaultdict
-from typing import Any
 
-import numpy as np
-
+from lca_analysis.memory import pages
 from lca_analysis.trajectory.block_decoding import BlockDecoder
 from lca_analysis.trajectory.blocks import Block
 from lca_analysis.trajectory.manifest import TensorInfo
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.state import Coding
 from lca_analysis.trajectory.words import WordFormat, Words, word_format
-
-_ALIGNMENT = 64  # bytes: what is computed with the words where they lie is as fast, and the same, as elsewhere
 
 
 class Planes:
@@ -46,7 +42,7 @@ class Planes:
                 self._starts.setdefault(piece.tensor, begin + piece.offset)
             sizes[block.form] += block.size
             places[number] = slice(begin, begin + block.size)
-        self._arrays = {form: (_aligned(size, form.word), _aligned(size, form.word)) for form, size in sizes.items()}
+        self._arrays = {form: (pages(size, form.word), pages(size, form.word)) for form, size in sizes.items()}
         self._latest = 0
         scratch = Scratch()
         self.decoders: dict[int, BlockDecoder] = {}
@@ -62,10 +58,3 @@ class Planes:
         """Give the words of a tensor at the last point; the next but one overwrites them."""
         start = self._starts[number]
         return self._arrays[word_format(tensor.dtype)][self._latest][start : start + tensor.size]
-
-
-def _aligned(size: int, word: np.dtype[Any]) -> Words:
-    """Make an array that begins where a cache line does."""
-    memory = np.empty(size * word.itemsize + _ALIGNMENT, np.uint8)
-    begin = -memory.ctypes.data % _ALIGNMENT
-    return memory[begin : begin + size * word.itemsize].view(word)
