@@ -159,6 +159,7 @@ class SplitLoss:
         rows = self._no_gradient()
         self._model.load(weights, end, fraction)
         loss = self._evaluate(rows)
+        self._model.collected()
         if not self.class_sizes:
             return loss, rows[0].cpu()
         torch.sum(rows[1:], 0, out=rows[0])

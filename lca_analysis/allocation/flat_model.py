@@ -148,6 +148,11 @@ class FlatModel:
         for parameter, part in self._parts(gradient):
             parameter.grad = part
 
+    def collected(self) -> None:
+        """Let go of the vector that backward passes added to."""
+        for parameter in self._parameters:
+            parameter.grad = None
+
     @cached_property
     def _own(self) -> torch.Tensor:
         """Memory for weights that lie nowhere else."""

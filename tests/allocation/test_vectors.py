@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from lca_analysis.allocation.evaluator import SplitLoss
 from lca_analysis.allocation.flat_model import FlatModel, one_behind_the_other
+from lca_analysis.allocation.scheme import Tolerance
+from lca_analysis.allocation.schemes import make_scheme
 from lca_analysis.allocation.vectors import Vectors
+from lca_analysis.allocation.walk import StepWalk
 
 
 def test_memory_is_given_to_the_next_when_nothing_refers_to_it():
@@ -71,3 +75,16 @@ def test_a_model_without_weights_takes_no_memory_for_them(small, mlp_run):
     gc.collect()
     assert {parameter.untyped_storage().nbytes() for parameter in module.parameters()} == {4}
     assert problem.model[0].weight.untyped_storage().nbytes() == 4 * 30
+
+
+@pytest.mark.parametrize(("rule", "most"), [("trapezoid", 2), ("simpson", 3), ("gauss4", 2), ("adaptive", 5)])
+def test_no_gradient_is_kept_longer_than_its_step(small, mlp_run, rule, most):
+    model = FlatModel(small.build("mlp"), mlp_run, "name")
+    split_loss = SplitLoss(small.build("mlp"), "train", model)
+    scheme, made = make_scheme(rule, Tolerance(0.0), 32), set()
+    original = split_loss.gradient
+    split_loss.gradient = lambda *where: made.add((found := original(*where))[1].data_ptr()) or found
+    for step in StepWalk(mlp_run, model, split_loss).steps(0, 11):
+        scheme.integrate(step.path)
+        del step
+    assert len(made) == most
