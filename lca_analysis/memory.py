@@ -1,7 +1,9 @@
 """Memory in pages of its own; below all rooms."""
 
+import ctypes
 import mmap
 import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -37,3 +39,9 @@ def pages(size: int, dtype: "np.dtype[Any]") -> NDArray[Any]:
     except OSError as error:
         raise MemoryError(f"no {size} elements of {dtype} can be had") from error
     return np.frombuffer(memory, dtype, size)
+
+
+def give_back() -> None:
+    """Let the C library give back what it keeps and nothing uses: after large things that came once and are gone."""
+    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "malloc_trim"):
+        library.malloc_trim(0)

@@ -14,6 +14,7 @@ from lca_analysis.allocation.parameter_sums import count_type
 from lca_analysis.allocation.preparation import build_without_weights
 from lca_analysis.allocation.walk import StepWalk
 from lca_analysis.errors import MismatchError
+from lca_analysis.memory import give_back
 from lca_analysis.problems import Problem
 from lca_analysis.trajectory import ProblemReference, open_run
 
@@ -68,6 +69,7 @@ def _make(job: "RangeJob", problem: Problem | None) -> Bench:
     model = FlatModel(built, run, job.options.match, job.options.device)
     split_loss = SplitLoss(built, job.split, model, job.options.classes)
     kernels.prepare(torch.empty(0, dtype=model.dtype).numpy().dtype, count_type(job.options.range_length))
+    give_back()
     return Bench(model, split_loss, StepWalk(run, model, split_loss), int(run.iterations[0]))
 
 

@@ -17,6 +17,7 @@ from lca_analysis.allocation.preparation import check_data, choose_splits, find_
 from lca_analysis.allocation.ranges import RangeJob
 from lca_analysis.allocation.summary import Summary, summarize_split
 from lca_analysis.errors import ArgumentError, NumericalError
+from lca_analysis.memory import give_back
 from lca_analysis.problems import Problem
 from lca_analysis.store import Store, open_store
 from lca_analysis.trajectory import ProblemReference, Run, open_run
@@ -83,6 +84,7 @@ def compute(
     if execution.check_data:
         check_data(opened, built, chosen)
     layout, basis = _check_fit(opened, built, chosen, settings)
+    give_back()
     opened_store = open_store(store, create=True)
     with only_computation(opened_store, opened.name):
         works = _prepare(opened, opened_store, layout, built, chosen, settings, execution, basis)
