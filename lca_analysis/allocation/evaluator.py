@@ -17,7 +17,7 @@ from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 
 # Measured: chunks whose activations fit the cache are up to twice as fast as large ones.
-_CONVOLUTION_CHUNK, _LARGEST_CHUNK = 125, 1000
+_CONVOLUTION_CHUNK, _LARGEST_CHUNK = 125, 2000
 _PLANAR = (nn.Conv2d, nn.ConvTranspose2d)
 _CONVOLUTIONS = (*_PLANAR, nn.Conv1d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose3d)
 
@@ -157,7 +157,7 @@ class SplitLoss:
             whole, the others are the gradients of what each class adds to it.
         """
         self.evaluations += 1
-        rows = self._no_gradient()
+        rows = self._memory()
         self._model.load(weights, end, fraction)
         loss = self._evaluate(rows)
         self._model.let_go()
@@ -189,29 +189,34 @@ class SplitLoss:
                 found.append(torch.func.jvp(here, (point,), (tangent,))[1].detach())
         return torch.cat(found).cpu().double()
 
-    def _no_gradient(self) -> torch.Tensor:
-        """Give zeros on the device that gradients can be added to."""
+    def _memory(self) -> torch.Tensor:
+        """Give memory on the device for gradients, with whatever is in it."""
         if self._model.device.type == CPU:
-            return self._vectors.take(*self._shape).zero_()
-        return torch.zeros(self._shape, dtype=self._model.dtype, device=self._model.device)
+            return self._vectors.take(*self._shape)
+        return torch.empty(self._shape, dtype=self._model.dtype, device=self._model.device)
 
     def _evaluate(self, rows: torch.Tensor | None) -> float:
-        """Sum the losses over all chunks at the model's weights, and add their gradients to rows."""
+        """Sum the losses over all chunks at the model's weights, and their gradients in rows."""
         sums: list[tuple[int, torch.Tensor]] = []
-        row = -1
+        row, empty = -1, set(range(0 if rows is None else len(rows)))
         with torch.set_grad_enabled(rows is not None):
             for chunk in self._chunks:
                 values = self._values(chunk.inputs, chunk.targets)
                 for number, (destination, where) in enumerate(chunk.parts):
                     if rows is not None and destination != row:
-                        self._model.collect(rows[destination])
+                        # Zeroed just before it is added to, a row is in the cache.
+                        self._model.collect(rows[destination].zero_() if destination in empty else rows[destination])
                         row = destination
+                        empty.discard(row)
                     part = values if where is None else values[where]
                     if rows is not None and part.requires_grad:
                         is_last = number + 1 == len(chunk.parts)
                         share = self._share.to(part.dtype).expand(len(part))
                         torch.autograd.backward(part, share, retain_graph=not is_last)
                     sums.append((destination, part.detach().sum(dtype=torch.float64)))
+        if rows is not None:
+            for number in empty:
+                rows[number].zero_()
         return self._mean(sums)
 
     def _mean(self, sums: list[tuple[int, torch.Tensor]]) -> float:

@@ -143,8 +143,8 @@ class FlatModel:
 
     def collect(self, gradient: torch.Tensor) -> None:
         """Let backward passes add to a flat vector, Tensor[K], from now on."""
-        for place, parameter in zip(self.layout.places, self._parameters, strict=True):
-            parameter.grad = gradient[place.slice].view(place.tensor.shape)
+        for parameter, part in self._parts(gradient):
+            parameter.grad = part
 
     def let_go(self) -> None:
         """Let go of the weights, and of the vector that backward passes added to."""
@@ -153,8 +153,15 @@ class FlatModel:
 
     def _attach(self, weights: torch.Tensor) -> None:
         """Make each parameter a stretch of a flat vector."""
-        for place, parameter in zip(self.layout.places, self._parameters, strict=True):
-            parameter.data = weights[place.slice].view(place.tensor.shape)
+        for parameter, part in self._parts(weights):
+            parameter.data = part
+
+    def _parts(self, flat: torch.Tensor) -> Iterator[tuple[nn.Parameter, torch.Tensor]]:
+        """Give each parameter with its stretch of a flat vector."""
+        places = self.layout.places
+        parts = flat.split([place.tensor.size for place in places])
+        for parameter, part, place in zip(self._parameters, parts, places, strict=True):
+            yield parameter, part.view(place.tensor.shape)
 
     def _hold_buffers(self, run: Run, kept: dict[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
         """Give the model the buffers of the run's first point."""
@@ -211,15 +218,22 @@ def _without_numbers(parameter: nn.Parameter) -> nn.Parameter:
 def one_behind_the_other(arrays: list[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any] | None:
     """See arrays that lie one behind the other in one memory, from where a cache line begins, as one; else None."""
     filled = [array for array in arrays if array.size]
-    if not filled or filled[0].base is None or filled[0].ctypes.data % _CACHE_LINE:
+    if not filled or filled[0].base is None:
         return None
-    place = filled[0].ctypes.data
+    place = _address(filled[0])
+    if place % _CACHE_LINE:
+        return None
     for array in filled:
-        is_next = array.base is filled[0].base and array.ctypes.data == place
+        is_next = array.base is filled[0].base and _address(array) == place
         if not is_next or array.dtype != dtype or not array.flags.c_contiguous:
             return None
         place += array.nbytes
     return np.lib.stride_tricks.as_strided(filled[0].reshape(-1), (sum(array.size for array in filled),))
+
+
+def _address(array: NDArray[Any]) -> int:
+    """Give the place of an array in memory."""
+    return int(array.__array_interface__["data"][0])
 
 
 def _numbers(tensor: TensorInfo, recorded: Mapping[str, NDArray[Any]]) -> NDArray[Any]:

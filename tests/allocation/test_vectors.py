@@ -93,3 +93,19 @@ def test_nothing_is_kept_longer_than_its_step(small, mlp_run, monkeypatch, rule,
         scheme.integrate(step.path)
         del step
     assert len(made) == most
+
+
+@pytest.mark.parametrize("classes", [0, 4])
+def test_what_was_in_the_memory_of_a_gradient_leaves_no_trace(small, mlp_run, classes):
+    problem = small.build("mlp")
+    problem.classes = classes or None  # the last of four has no example
+    model = FlatModel(problem, mlp_run, "name")
+    split_loss = SplitLoss(problem, "train", model, bool(classes))
+    weights = model.flatten(mlp_run.weights(0)).clone()
+    first = split_loss.gradient(weights)[1]
+    place, wanted = first.data_ptr(), first.clone()
+    first.fill_(torch.nan)
+    del first
+    again = split_loss.gradient(weights)[1]
+    assert again.data_ptr() == place
+    assert torch.equal(again, wanted)
