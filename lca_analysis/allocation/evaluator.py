@@ -261,8 +261,8 @@ class SplitLoss:
             return
         try:
             found = torch.autograd.grad(values.sum(), parameters, allow_unused=True)
-        except RuntimeError as error:
-            reason = " ".join(str(error).split())
+        except Exception as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise MismatchError(f"the gradient of the loss fails on split {self._split!r}: {reason}") from error
         for (name, _), gradient in zip(self._others, found, strict=False):
             if gradient is not None:
@@ -284,8 +284,8 @@ class SplitLoss:
         try:
             outputs = module(inputs) if weights is None else torch.func.functional_call(module, weights, (inputs,))
             values = self._loss(outputs, targets)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            reason = " ".join(str(error).split())
+        except Exception as error:  # the user's own code may raise anything
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             hint = ""
             if "more than 1 value per channel" in reason:
                 hint = f"; batch norm cannot take a chunk of {len(inputs)}: choose another batch_size for the Problem"

@@ -90,11 +90,23 @@ class Broken(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, gradient):
-        raise RuntimeError("no way back")
+        raise KeyError("no way back")
 
 
 def test_a_gradient_that_fails(tmp_path):
     problem = Problem(Wrapped(lambda model, x: Broken.apply(model.fc(x))), CROSS_ENTROPY, {"train": split()})
     moved(problem, tmp_path / "run")
-    with pytest.raises(MismatchError, match="gradient of the loss fails on split 'train': no way back"):
+    with pytest.raises(MismatchError, match="gradient of the loss fails on split 'train': KeyError: 'no way back'"):
+        lca.compute(tmp_path / "run", tmp_path / "store", problem)
+
+
+def test_a_model_that_raises_what_it_likes(tmp_path):
+    def picky(model, inputs):
+        if len(inputs) == 1:
+            raise KeyError("seventh")
+        return model.fc(inputs)
+
+    problem = Problem(Wrapped(picky), CROSS_ENTROPY, {"train": split()}, batch_size=6)
+    moved(problem, tmp_path / "run")
+    with pytest.raises(MismatchError, match="model or the loss fails on split 'train': KeyError: 'seventh'"):
         lca.compute(tmp_path / "run", tmp_path / "store", problem)
