@@ -5,8 +5,8 @@ Simpson's rule, halving every piece until the residual is at most 0.001, end poi
 summed in float64 and dumped to another such file; a second pass that reads both, allocates and reduces to sums and
 counts by layer. It takes a gradient in one chunk of up to 11,000 images, as the study did; a second row gives it the
 chunks that are best for it. The engine reads the run, and writes all its tables. Both have the whole machine, each in
-its own way: the pipeline one process with a thread per core, the engine a worker per core. Seconds are those of the
-clock, from the weights on the disk to the sums, files and all.
+its own way: the pipeline one process with a thread per core (or as many as --threads says), the engine a worker per
+core. Seconds are those of the clock, from the weights on the disk to the sums, files and all.
 
     python benchmarks/gradient_dumps.py            # mnist_fc on 4,000 images, mnist_lenet on 1,000
     python benchmarks/gradient_dumps.py --problem mnist_fc
@@ -55,13 +55,13 @@ class PlainGradient:
 
     def __init__(self, problem: Problem, chunk: int | None) -> None:
         self._problem = problem
-        self._chunk = chunk or min(CHUNKS, key=self._seconds)
+        self.chunk = chunk or min(CHUNKS, key=self._seconds)
         self.evaluations = 0
 
     def __call__(self, weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """Take both at a point."""
         self.evaluations += 1
-        return self._take(weights, self._chunk)
+        return self._take(weights, self.chunk)
 
     def _take(self, weights: NDArray[np.float64], chunk: int) -> tuple[float, NDArray[np.float64]]:
         model, (inputs, targets) = self._problem.model, self._problem.split("train")
@@ -142,26 +142,30 @@ def reduce_gradients(run: Run, weights_path: Path, gradients_path: Path) -> Iter
             yield dict(zip(sizes, sums, strict=True))
 
 
-def dumped(problem: Problem, run: Run, folder: Path, chunk: int | None) -> tuple[dict[str, float], list[Row]]:
+def dumped(
+    problem: Problem, run: Run, folder: Path, chunk: int | None, threads: int
+) -> tuple[dict[str, float], list[Row]]:
     """Run the pipeline; gives what it cost by step, and its rows."""
+    torch.set_num_threads(threads)
     gradient = PlainGradient(problem, chunk)
     steps, begun = len(run.iterations) - 1, time.perf_counter()
     dump_gradients(gradient, folder / "weights.h5", folder / "gradients.h5")
     rows = list(reduce_gradients(run, folder / "weights.h5", folder / "gradients.h5"))
     taken = time.perf_counter() - begun
     size = (folder / "gradients.h5").stat().st_size / 1e6
-    return {"ms": 1e3 * taken / steps, "gradients": gradient.evaluations / steps, "megabytes": size}, rows
+    found = {"ms": 1e3 * taken / steps, "gradients": gradient.evaluations / steps, "megabytes": size}
+    return found | {"chunk": gradient.chunk}, rows
 
 
-def measure(name: str, folder: Path, images: int | None, steps: int) -> dict[str, object]:
-    """Run all on one problem."""
+def measure(name: str, folder: Path, images: int | None, steps: int, threads: int) -> dict[str, object]:
+    """Run all on one problem, the pipeline with so many threads."""
     problem = lca.build_problem(name, train=images, validation=10)
     rate = 0.1 if name == "mnist_fc" else 0.05
     run = lca.train(problem, folder / "run", TrainingSettings(iterations=steps, learning_rate=rate), progress=False)
     export_weights(run, folder / "weights.h5")
     problem.model.eval()
-    study, rows = dumped(problem, run, folder, STUDY_CHUNK)
-    best, _ = dumped(problem, run, folder, None)
+    study, rows = dumped(problem, run, folder, STUDY_CHUNK, threads)
+    best, _ = dumped(problem, run, folder, None, threads)
     length = min(RANGE, -(-steps // (os.cpu_count() or 1)))
     begun = time.perf_counter()
     lca.compute(run.path, folder / "store", problem, "train", workers=0, range_length=length, progress=False)
@@ -173,6 +177,7 @@ def measure(name: str, folder: Path, images: int | None, steps: int) -> dict[str
     return {
         "problem": name,
         "images": len(problem.split("train")[0]),
+        "threads": threads,
         "dumping": study | {"times": study["ms"] / streamed},
         "dumping_best_chunks": best | {"times": best["ms"] / streamed},
         "streaming": {"ms": streamed, "gradients": used},
@@ -186,6 +191,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer images and steps")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--problem", choices=["mnist_fc", "mnist_lenet"], help="only this one")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of the pipeline; by default one per core")
     parser.add_argument("--steps", type=int, help="as many steps, rather than 512 of mnist_fc and 64 of mnist_lenet")
     arguments = parser.parse_args()
     found = []
@@ -194,7 +200,7 @@ def main() -> None:
             continue
         images, steps = (500, 10) if arguments.quick else (images, arguments.steps or steps)
         with tempfile.TemporaryDirectory() as folder:
-            found.append(measure(name, Path(folder), images, steps))
+            found.append(measure(name, Path(folder), images, steps, arguments.threads))
     if arguments.json:
         print(json.dumps(found, indent=2))
         return
@@ -205,10 +211,11 @@ def main() -> None:
             way = row[key]
             line = f"{row['problem']:12} {row['images']:6}  {shown:22} {way['ms']:9.1f} {way['gradients']:15.2f}"
             if "times" in way:
-                line += f" {way['megabytes']:6.0f}  {way['times']:6.1f} times"
+                line += f" {way['megabytes']:6.0f}  {way['times']:6.1f} times (chunks of {way['chunk']})"
             if key == "dumping":
                 line += f"  {'PASS' if way['times'] >= WANTED else 'FAIL'} (wanted: {WANTED:.0f})"
             print(line)
+        print(f"{'':21} threads of the pipeline: {row['threads']}, of the engine: {os.cpu_count()} workers of 1")
         print(f"{'':21} layer totals of the two differ by {row['difference']:.1e} of what the layer moves")
 
 

@@ -10,7 +10,7 @@ of run totals that pieces chosen with the truth known have, at so many gradients
 
     python benchmarks/quadrature.py                       # two hours the first time; exit code 1: a target is missed
     python benchmarks/quadrature.py --problem mnist_fc    # one problem
-    python benchmarks/quadrature.py --cache FOLDER        # keep trainings and references there, and take them from it
+    python benchmarks/quadrature.py --cache FOLDER        # go on from what is there, and keep everything there
     python benchmarks/quadrature.py --float32             # take references in float32, in half the time
     python benchmarks/quadrature.py --quick               # a smoke test: few steps, no target is judged
     python benchmarks/quadrature.py --json FILE           # the figures as JSON too
@@ -49,6 +49,7 @@ COMPUTATIONS = {
 }
 SPLIT = "some"
 START = 10
+RANGE = 10  # steps that are computed again after an interruption
 BUDGETS = (1, 2, 4)
 LATE_EVALUATIONS, HELPING, RUN_TOTAL, COVERED = 1.6, 0.05, 0.005, 0.95
 
@@ -97,21 +98,22 @@ def build(case: Case) -> Problem:
 
 
 def prepare(case: Case, folder: Path, dtype: torch.dtype) -> tuple[Problem, Run, Reference]:
-    """Train, and take the reference; or take both from the folder, where they are already."""
-    problem, file = build(case), folder / "reference.npz"
-    if not file.exists():
-        run = lca.train(problem, folder / "run", case.settings, overwrite=True, progress=False)
-        reference(run, problem, SPLIT, dtype).save(file)
-    return problem, lca.open_run(folder / "run"), Reference.load(file)
+    """Train, and take the reference; or take both from the folder, as far as they are there."""
+    problem, path = build(case), folder / "run"
+    run = lca.open_run(path) if path.exists() else None
+    if run is None or len(run.iterations) <= case.settings.iterations:
+        run = lca.train(problem, path, case.settings, overwrite=True, progress=False)
+    return problem, run, reference(run, problem, SPLIT, dtype, folder)
 
 
-def measure(case: Case, cache: Path, folder: Path, dtype: torch.dtype) -> dict[str, Score]:
-    """Compute with every rule, and compare with the reference."""
-    problem, run, truth = prepare(case, cache, dtype)
+def measure(case: Case, folder: Path, dtype: torch.dtype) -> dict[str, Score]:
+    """Compute with every rule, and compare with the reference; what the folder has already is not computed again."""
+    problem, run, truth = prepare(case, folder, dtype)
     found = {}
-    for number, (name, options) in enumerate(COMPUTATIONS.items()):
-        lca.compute(run.path, folder / f"store{number}", problem, SPLIT, progress=False, **options)
-        store = lca.open_store(folder / f"store{number}")
+    for name, options in COMPUTATIONS.items():
+        path = folder / name.replace(" ", "-")
+        lca.compute(run.path, path, problem, SPLIT, progress=False, range_length=RANGE, **options)
+        store = lca.open_store(path)
         found[name] = score(store.table("iterations"), store.table("layers"), truth)
         show(name, found[name])
     for evaluations in BUDGETS:
@@ -175,7 +177,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="What the path rules cost, and how exact they are.")
     parser.add_argument("--quick", action="store_true", help="few steps; no target is judged")
     parser.add_argument("--problem", choices=[case.name for case in CASES], help="one problem only")
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where trainings and references are kept")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="where all is kept, to go on from")
     parser.add_argument("--float32", action="store_true", help="take references in float32, in half the time")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
     arguments = parser.parse_args()
@@ -191,7 +193,8 @@ def main() -> int:
         print("rule           evals     late  |residual|   missed  helping off  totals off   sum off   covered")
         with tempfile.TemporaryDirectory() as folder:
             cache = Path(folder) if arguments.cache is None or arguments.quick else arguments.cache / case.name
-            scores = measure(case, cache, Path(folder), dtype)
+            cache.mkdir(parents=True, exist_ok=True)
+            scores = measure(case, cache, dtype)
         figures[case.name] = {name: asdict(found) for name, found in scores.items()}
         verdicts += [] if arguments.quick else judge(case, scores)
     print()

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from lca_analysis.disk import appearing
 from lca_analysis.problems import Problem
 from lca_analysis.trajectory import Run
 
@@ -41,24 +42,20 @@ class Reference:
     losses: NDArray[np.float64]
     changes: NDArray[np.float64]
 
-    def save(self, file: Path) -> None:
-        """Write a file that `load` reads."""
-        values = {"lca": self.lca, "helping": self.helping, "losses": self.losses, "changes": self.changes}
-        np.savez_compressed(file, tensors=np.array(self.tensors), **values)
 
-    @staticmethod
-    def load(file: Path) -> "Reference":
-        """Read what `save` wrote."""
-        with np.load(file) as read:
-            values = {name: read[name] for name in ("lca", "helping", "losses", "changes")}
-            return Reference([str(name) for name in read["tensors"]], **values)
-
-
-def reference(run: Run, problem: Problem, split: str, dtype: torch.dtype = torch.float64) -> Reference:
-    """Integrate every step with Simpson's rule on 16 pieces."""
+def reference(run: Run, problem: Problem, split: str, dtype: torch.dtype, folder: Path) -> Reference:
+    """Integrate every step with Simpson's rule on 16 pieces; a step that the folder has is taken from there."""
     loss = _SplitLoss(problem, split, dtype)
     points = [loss.point(run, int(iteration)) for iteration in run.iterations]
-    steps = [_step(loss, before, after) for before, after in itertools.pairwise(points)]
+    steps = []
+    for number, (before, after) in enumerate(itertools.pairwise(points)):
+        file = folder / f"step{number:04}-{str(dtype).removeprefix('torch.')}.npz"
+        if not file.exists():
+            share, losses, changes = _step(loss, before, after)
+            with appearing(file) as out:
+                np.savez(out, share=share, losses=losses, changes=changes)
+        with np.load(file) as read:
+            steps.append([read[name] for name in ("share", "losses", "changes")])
     shares, losses, changes = (np.array(values) for values in zip(*steps, strict=True))
     return Reference(loss.names, np.einsum("n,tnk->tk", _weights(), changes), shares, losses, changes)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lca_analysis.allocation.histogram import WIDTH, add_to_histogram
 from lca_analysis.allocation.layout import Layout
-from lca_analysis.allocation.parameter_sums import BYTES, ParameterSums
+from lca_analysis.allocation.parameter_sums import TOTAL, ParameterSums, bytes_of
 from lca_analysis.allocation.scratch import Bytes, Scratch
 from lca_analysis.allocation.step import StepStretch
 from lca_analysis.allocation.stretches import Stretch
@@ -30,6 +30,8 @@ class Accumulators:
         Of the parameters.
     folder : Path, optional
         Where the sums by parameter are kept when they are many; None keeps them in memory.
+    counts : dtype
+        Type of their counts.
 
     Attributes
     ----------
@@ -37,9 +39,9 @@ class Accumulators:
         Histogram of LCA by layer: how many values (int64), and their sum (float64).
     """
 
-    def __init__(self, layout: Layout, folder: Path | None = None) -> None:
-        self._layout = layout
-        self._scratch = Scratch(layout.size * BYTES, folder)
+    def __init__(self, layout: Layout, folder: Path | None = None, counts: np.dtype[Any] = TOTAL) -> None:
+        self._layout, self._type, self._bytes_each = layout, counts, bytes_of(counts)
+        self._scratch = Scratch(layout.size * self._bytes_each, folder)
         # Those in memory are found at once.
         stretches = layout.stretches if self._scratch.is_in_memory else []
         self._views = {stretch.place.start: self.of(stretch) for stretch in stretches}
@@ -53,7 +55,7 @@ class Accumulators:
             sums.add(part.moved, part.gradient, part.lca)
         else:
             start, data = self._bytes(part.stretch)
-            ParameterSums.of(data).add(part.moved, part.gradient, part.lca)
+            self._sums(data).add(part.moved, part.gradient, part.lca)
             self._scratch.write(start, data)
         row = self._layout.layer_numbers[part.stretch.number]
         add_to_histogram(part.lca, self.counts[row], self.sums[row])
@@ -64,12 +66,12 @@ class Accumulators:
         self.sums += later.sums
         for stretch in self._layout.stretches:
             start, data = self._bytes(stretch)
-            ParameterSums.of(data).merge(later.of(stretch))
+            self._sums(data).merge(later.of(stretch))
             self._scratch.write(start, data)
 
     def of(self, stretch: Stretch) -> ParameterSums:
         """Give the sums of a stretch, to be read until the next is asked for."""
-        return ParameterSums.of(self._bytes(stretch)[1])
+        return self._sums(self._bytes(stretch)[1])
 
     def save(self, path: Path) -> None:
         """Write to a file, whole or not at all."""
@@ -81,15 +83,17 @@ class Accumulators:
             file.write(checksum.to_bytes(4, "little"))
 
     @classmethod
-    def load(cls, path: Path, layout: Layout, folder: Path | None = None) -> "Accumulators":
+    def load(
+        cls, path: Path, layout: Layout, folder: Path | None = None, counts: np.dtype[Any] = TOTAL
+    ) -> "Accumulators":
         """Read from a file."""
-        loaded = cls(layout, folder)
+        loaded = cls(layout, folder, counts)
         try:
             with path.open("rb") as file:
                 checksum = 0
                 for stretch in layout.stretches:
-                    data = np.frombuffer(file.read(stretch.size * BYTES), np.uint8)
-                    loaded._scratch.write(stretch.place.start * BYTES, data)
+                    data = np.frombuffer(file.read(stretch.size * loaded._bytes_each), np.uint8)
+                    loaded._scratch.write(stretch.place.start * loaded._bytes_each, data)
                     checksum = zlib.crc32(data.data, checksum)
                 for data in loaded._histogram_bytes():
                     file.readinto(data.data)
@@ -119,8 +123,12 @@ class Accumulators:
 
     def _bytes(self, stretch: Stretch) -> tuple[int, Bytes]:
         """Give the place of a stretch's sums, and the sums, to be written back when they are changed."""
-        start = stretch.place.start * BYTES
-        return start, self._scratch.read(start, stretch.size * BYTES)
+        start = stretch.place.start * self._bytes_each
+        return start, self._scratch.read(start, stretch.size * self._bytes_each)
+
+    def _sums(self, data: Bytes) -> ParameterSums:
+        """See the bytes of a stretch as sums."""
+        return ParameterSums.of(data, self._type)
 
     def _all_bytes(self) -> Iterator[Bytes]:
         """Give the sums by parameter."""

@@ -139,7 +139,7 @@ class _Refinement:
             tuple(self.pieces),
             error_estimates(self.samples, self.pieces),
             max(tilts, key=abs, default=None),
-            np.sum([self.samples.residual(piece) for piece in self.pieces], axis=0),
+            np.asarray(sum(self.samples.residual(piece) for piece in self.pieces)),
         )
 
     def _fold(self) -> None:
@@ -155,7 +155,8 @@ class _Refinement:
 
     def _tilted(self) -> list[Piece]:
         """Give the pieces with their rules tilted, where they can be."""
-        return [replace(piece, rule=piece.rule.tilted(self._tilt(piece) or 0.0)) for piece in self.pieces]
+        tilted = ((piece, piece.rule.tilted(self._tilt(piece) or 0.0)) for piece in self.pieces)
+        return [Piece(rule, piece.start, piece.end) for piece, rule in tilted]
 
     def _tilt(self, piece: Piece) -> float | None:
         """Give the tilt of a piece."""

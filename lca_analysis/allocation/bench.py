@@ -5,13 +5,17 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
+import torch
 
 from lca_analysis.allocation import kernels
 from lca_analysis.allocation.evaluator import SplitLoss
 from lca_analysis.allocation.flat_model import FlatModel
+from lca_analysis.allocation.parameter_sums import count_type
+from lca_analysis.allocation.preparation import build_without_weights
 from lca_analysis.allocation.walk import StepWalk
 from lca_analysis.errors import MismatchError
-from lca_analysis.problems import Problem, build_problem
+from lca_analysis.memory import give_back
+from lca_analysis.problems import Problem
 from lca_analysis.trajectory import ProblemReference, open_run
 
 if TYPE_CHECKING:
@@ -64,7 +68,8 @@ def _make(job: "RangeJob", problem: Problem | None) -> Bench:
     built = problem if problem is not None else _problem(msgspec.json.encode(job.problem))
     model = FlatModel(built, run, job.options.match, job.options.device)
     split_loss = SplitLoss(built, job.split, model, job.options.classes)
-    kernels.prepare(model.weights.cpu().numpy().dtype)
+    kernels.prepare(torch.empty(0, dtype=model.dtype).numpy().dtype, count_type(job.options.range_length))
+    give_back()
     return Bench(model, split_loss, StepWalk(run, model, split_loss), int(run.iterations[0]))
 
 
@@ -72,7 +77,7 @@ def _make(job: "RangeJob", problem: Problem | None) -> Bench:
 def _problem(reference: bytes) -> Problem:
     """Build a problem once in a worker process, and check that it is the one that was built before."""
     wanted = msgspec.json.decode(reference, type=ProblemReference)
-    built = build_problem(wanted)
+    built = build_without_weights(wanted)
     if built.reference is None or built.reference.fingerprints != wanted.fingerprints:
         raise MismatchError(f"{wanted.target} builds other data in a worker process; fix its seeds, or use workers=1")
     return built

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 
+from lca_analysis.allocation import kernels
 from lca_analysis.allocation.scheme import StepPath
+from lca_analysis.allocation.vectors import like
 
 
 class BoundedSum:
@@ -45,8 +48,7 @@ class BoundedSum:
             if weights[place] != folded:
                 self._add(self._path.gradient(place), weights[place] - folded)
                 self._folded[place] = weights[place]
-        total = weights[0.0] * self._path.gradient(0.0)
-        total.add_(self._path.gradient(1.0), alpha=weights[1.0])
+        total = _blend(self._path.gradient(0.0), self._path.gradient(1.0), (weights[0.0], weights[1.0]))
         for place, gradient in self._kept.items():
             total.add_(gradient, alpha=weights[place])
         return total if self._sum is None else total.add_(self._sum)
@@ -54,5 +56,13 @@ class BoundedSum:
     def _add(self, gradient: torch.Tensor, weight: float) -> None:
         """Add to the sum."""
         if self._sum is None:
-            self._sum = torch.zeros_like(gradient)
+            self._sum = like(gradient).zero_()
         self._sum.add_(gradient, alpha=weight)
+
+
+def _blend(first: torch.Tensor, second: torch.Tensor, weights: tuple[float, float]) -> torch.Tensor:
+    """Give a new weighted sum of two tensors."""
+    total = like(first)
+    out = total.view(-1).numpy()
+    kernels.blend(first.view(-1).numpy(), second.view(-1).numpy(), np.array(weights, out.dtype), out)
+    return total

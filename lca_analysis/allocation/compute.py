@@ -13,10 +13,11 @@ from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.merging import RangeMerger
 from lca_analysis.allocation.options import ComputeOptions
-from lca_analysis.allocation.preparation import check_data, choose_splits, find_problem, settings_of
+from lca_analysis.allocation.preparation import check_data, choose_splits, find_problem, settings_of, widened
 from lca_analysis.allocation.ranges import RangeJob
 from lca_analysis.allocation.summary import Summary, summarize_split
 from lca_analysis.errors import ArgumentError, NumericalError
+from lca_analysis.memory import give_back
 from lca_analysis.problems import Problem
 from lca_analysis.store import Store, open_store
 from lca_analysis.trajectory import ProblemReference, Run, open_run
@@ -83,6 +84,7 @@ def compute(
     if execution.check_data:
         check_data(opened, built, chosen)
     layout, basis = _check_fit(opened, built, chosen, settings)
+    give_back()
     opened_store = open_store(store, create=True)
     with only_computation(opened_store, opened.name):
         works = _prepare(opened, opened_store, layout, built, chosen, settings, execution, basis)
@@ -95,7 +97,8 @@ def compute(
             work.finish(opened_store)
     ranges = sum(len(work.jobs) for work in works)
     summaries = tuple(summarize_split(opened_store, opened.name, split) for split in chosen)
-    return Summary(opened.name, summaries, len(todo), ranges - len(todo), time.perf_counter() - begun)
+    seconds = time.perf_counter() - begun
+    return Summary(opened.name, summaries, len(todo), ranges - len(todo), seconds, widened(opened))
 
 
 def _check_fit(run: Run, problem: Problem, splits: list[str], options: ComputeOptions) -> tuple[Layout, str]:

@@ -70,7 +70,7 @@ def error_estimates(samples: Samples, pieces: Iterable[Piece]) -> Changes:
     ndarray[views, tensors], loss units
         Root of the sum of squares over the pieces: their errors have either sign.
     """
-    return np.asarray(np.sqrt(np.sum([piece_errors(samples, piece) ** 2 for piece in pieces], axis=0)))
+    return np.asarray(np.sqrt(sum(piece_errors(samples, piece) ** 2 for piece in pieces)))
 
 
 def piece_errors(samples: Samples, piece: Piece) -> Changes:
@@ -89,4 +89,6 @@ def piece_errors(samples: Samples, piece: Piece) -> Changes:
 
 def _ratio(values: Changes, totals: NDArray[np.float64]) -> Changes:
     """Divide; where the total is 0, nothing is known: equal shares."""
+    if totals.all():
+        return np.asarray(values / totals)
     return np.divide(values, totals, out=np.full_like(values, 1 / values.shape[1]), where=totals != 0)

@@ -12,11 +12,12 @@ from lca_analysis.allocation.chunks import class_chunks, class_numbers, mixed_ch
 from lca_analysis.allocation.devices import CPU
 from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.allocation.norms import uses_batch_statistics
+from lca_analysis.allocation.vectors import vectors_of
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 
 # Measured: chunks whose activations fit the cache are up to twice as fast as large ones.
-_CONVOLUTION_CHUNK, _LARGEST_CHUNK = 125, 1000
+_CONVOLUTION_CHUNK, _LARGEST_CHUNK = 125, 2000
 _PLANAR = (nn.Conv2d, nn.ConvTranspose2d)
 _CONVOLUTIONS = (*_PLANAR, nn.Conv1d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose3d)
 
@@ -90,12 +91,17 @@ class SplitLoss:
         self.shares: list[float] = []
         self._split = split
         self._loss = problem.loss
+        self._others = [(name, other) for name, other in problem.model.named_parameters() if other.requires_grad]
         self._model = model
         inputs, targets = (self._prepared(part) for part in problem.split(split))
         self.examples = len(inputs)
+        # What an example's loss adds to the mean, and so the gradient to begin with.
+        self._share = torch.tensor(1 / max(self.examples, 1), dtype=model.dtype, device=model.device)
         labels = class_numbers(problem, split) if classes else None
         count = problem.classes or 0
         self.class_sizes = [] if labels is None else torch.bincount(labels, minlength=count).tolist()
+        self._shape = 1 + len(self.class_sizes), model.layout.size
+        self._vectors = vectors_of(self._shape[0] * self._shape[1], model.dtype)
         size = chunk_size(model.module, problem.batch_size, model.device.type)
         together = uses_batch_statistics(model.module)
         if labels is not None and not together:
@@ -151,10 +157,10 @@ class SplitLoss:
             whole, the others are the gradients of what each class adds to it.
         """
         self.evaluations += 1
-        device = self._model.device
-        rows = torch.zeros(1 + len(self.class_sizes), len(weights), dtype=self._model.dtype, device=device)
+        rows = self._memory()
         self._model.load(weights, end, fraction)
         loss = self._evaluate(rows)
+        self._model.let_go()
         if not self.class_sizes:
             return loss, rows[0].cpu()
         torch.sum(rows[1:], 0, out=rows[0])
@@ -183,22 +189,42 @@ class SplitLoss:
                 found.append(torch.func.jvp(here, (point,), (tangent,))[1].detach())
         return torch.cat(found).cpu().double()
 
+    def _memory(self) -> torch.Tensor:
+        """Give memory on the device for gradients, with whatever is in it."""
+        if self._model.device.type == CPU:
+            return self._vectors.take(*self._shape)
+        return torch.empty(self._shape, dtype=self._model.dtype, device=self._model.device)
+
     def _evaluate(self, rows: torch.Tensor | None) -> float:
-        """Sum the losses over all chunks at the model's weights, and add their gradients to rows."""
-        totals = [0.0] * (1 + len(self.class_sizes))
-        row = -1
+        """Sum the losses over all chunks at the model's weights, and their gradients in rows."""
+        sums: list[tuple[int, torch.Tensor]] = []
+        row, empty = -1, set(range(0 if rows is None else len(rows)))
         with torch.set_grad_enabled(rows is not None):
             for chunk in self._chunks:
                 values = self._values(chunk.inputs, chunk.targets)
                 for number, (destination, where) in enumerate(chunk.parts):
                     if rows is not None and destination != row:
-                        self._model.collect(rows[destination])
+                        # Zeroed just before it is added to, a row is in the cache.
+                        self._model.collect(rows[destination].zero_() if destination in empty else rows[destination])
                         row = destination
+                        empty.discard(row)
                     part = values if where is None else values[where]
                     if rows is not None and part.requires_grad:
                         is_last = number + 1 == len(chunk.parts)
-                        torch.autograd.backward(part.sum() / self.examples, retain_graph=not is_last)
-                    totals[destination] += float(part.detach().sum(dtype=torch.float64))
+                        share = self._share.to(part.dtype).expand(len(part))
+                        torch.autograd.backward(part, share, retain_graph=not is_last)
+                    sums.append((destination, part.detach().sum(dtype=torch.float64)))
+        if rows is not None:
+            for number in empty:
+                rows[number].zero_()
+        return self._mean(sums)
+
+    def _mean(self, sums: list[tuple[int, torch.Tensor]]) -> float:
+        """Give the mean loss, and keep what each class adds; a GPU is waited for only once, here."""
+        totals = [0.0] * (1 + len(self.class_sizes))
+        values = torch.stack([value for _, value in sums]).tolist() if sums else []
+        for (destination, _), value in zip(sums, values, strict=True):
+            totals[destination] += value
         self.shares = [total / self.examples for total in totals[1:]]
         return sum(totals) / self.examples
 
@@ -208,12 +234,42 @@ class SplitLoss:
         Raises
         ------
         MismatchError
-            The model or the loss fails, or the loss is not one value per example.
+            The model or the loss fails, the loss is not one value per example, or no function of the parameters alone.
         """
         self._model.load(weights)
-        with torch.no_grad():
-            for chunk in (self._chunks[0], self._chunks[-1]):
-                self._values(chunk.inputs, chunk.targets)
+        for chunk in (self._chunks[0], self._chunks[-1]):
+            with torch.no_grad():
+                self._check_repeatable(*(self._values(chunk.inputs, chunk.targets) for _ in range(2)))
+        with torch.enable_grad():
+            self._check_gradient(self._values(self._chunks[0].inputs, self._chunks[0].targets))
+
+    def _check_repeatable(self, values: torch.Tensor, again: torch.Tensor) -> None:
+        """Raise MismatchError when a loss is another one the second time."""
+        inexact = 0.0 if self._model.device.type == CPU else 1e-4
+        if not torch.allclose(values, again, inexact, inexact, equal_nan=True):
+            raise MismatchError(
+                f"the loss on split {self._split!r} is another one when it is computed again at the same weights: the "
+                "model or the loss is random, remembers what it has seen, or changes its inputs in place (dropout as a "
+                "function needs training=self.training); loss change can be allocated only where the loss depends on "
+                "the parameters alone"
+            )
+
+    def _check_gradient(self, values: torch.Tensor) -> None:
+        """Raise MismatchError when the gradient fails, or the loss asks the problem's own model: here, a copy moves."""
+        parameters = [*(other for _, other in self._others), *self._model.module.parameters()]
+        if not values.requires_grad:
+            return
+        try:
+            found = torch.autograd.grad(values.sum(), parameters, allow_unused=True)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise MismatchError(f"the gradient of the loss fails on split {self._split!r}: {reason}") from error
+        for (name, _), gradient in zip(self._others, found, strict=False):
+            if gradient is not None:
+                raise MismatchError(
+                    f"the loss takes {name!r} from the problem's model by itself, past the outputs, and would not see "
+                    "the recorded weights; let the model's outputs carry what the loss needs"
+                )
 
     def _prepared(self, part: torch.Tensor) -> torch.Tensor:
         """Bring inputs or targets to the device and the working precision, in memory that torch has aligned."""
@@ -228,8 +284,8 @@ class SplitLoss:
         try:
             outputs = module(inputs) if weights is None else torch.func.functional_call(module, weights, (inputs,))
             values = self._loss(outputs, targets)
-        except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            reason = " ".join(str(error).split())
+        except Exception as error:  # the user's own code may raise anything
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             hint = ""
             if "more than 1 value per channel" in reason:
                 hint = f"; batch norm cannot take a chunk of {len(inputs)}: choose another batch_size for the Problem"

@@ -16,6 +16,7 @@ from lca_analysis.allocation.claims import WHOLE
 from lca_analysis.allocation.merging import RangeMerger
 from lca_analysis.allocation.ranges import RangeJob, compute_range
 from lca_analysis.errors import ArgumentError, LcaError
+from lca_analysis.memory import give_back
 from lca_analysis.problems import Problem
 from lca_analysis.processes import ctrl_c_off, start_worker, worker_pool
 from lca_analysis.progress import track
@@ -68,6 +69,7 @@ class SplitWork:
         self.merger.advance()
         if all(store.has_part(table, job.name, job.split) for table in WHOLE):
             return
+        give_back()
         self.merger.write_tables()
         store.write_part("computations", {key: [value] for key, value in self.settings.items()}, job.name, job.split)
 

@@ -1,7 +1,7 @@
 """The problem's model with its parameters as stretches of one flat vector, and their gradients of another."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,13 @@ from lca_analysis.allocation.layout import lay_out_parameters
 from lca_analysis.allocation.matching import match_parameters, match_statistics
 from lca_analysis.allocation.norms import set_norms
 from lca_analysis.allocation.stretches import slices
+from lca_analysis.allocation.vectors import vectors_of
 from lca_analysis.errors import MismatchError
 from lca_analysis.problems import Problem
 from lca_analysis.recording.tensors import unwrap
 from lca_analysis.trajectory import Run, TensorInfo, to_numbers
+
+_CACHE_LINE = 64  # bytes: where torch begins its own tensors
 
 
 class FlatModel:
@@ -44,11 +47,9 @@ class FlatModel:
     layout : Layout
         Where each tensor lies in the flat vectors.
     device : torch.device
-        Where the model and `weights` are.
+        Where the model is.
     dtype : torch.dtype
         float64 when a recorded parameter is, else float32 (half precision is computed in float32).
-    weights : Tensor[K]
-        Parameters and running statistics, which `module` sees as its own.
     buffers : list of TensorInfo
         Recorded buffers that the loss may depend on, and that are no coordinates.
     """
@@ -57,17 +58,20 @@ class FlatModel:
         double = any(tensor.dtype == "float64" for tensor in run.parameters)
         self.dtype = torch.float64 if double else torch.float32
         self.device = usable_device(device)
-        self.module = _copied(problem.model).to(self.device, self.dtype)
+        self.module = without_weights(problem.model).to(self.device, self.dtype)
         names = match_parameters(run, self.module, match)
         moving = set_norms(self.module.eval(), problem.normalization)
         tensors = [*run.parameters, *match_statistics(run, self.module, moving, match)]
         names += moving
         owners = [self.module.get_submodule(name.rpartition(".")[0]) for name in names]
         self.layout = lay_out_parameters(tensors, owners)
-        self.weights = torch.zeros(self.layout.size, dtype=self.dtype, device=self.device)
         self._parameters = [self.module.get_parameter(name) for name in names]
+        for parameter in self._parameters:
+            # Frozen parameters too: LCA asks for the path and the gradient, not for who was trained.
+            parameter.requires_grad_(True)
+        self._nothing = [parameter.data for parameter in self._parameters]
         self._names = names
-        self._attach()
+        self._copies = vectors_of(self.layout.size, self.dtype)
         kept = dict(self.module.named_buffers())
         self.buffers = [tensor for tensor in run.tensors if tensor.role == "buffer" and tensor.name in kept]
         self._held = self._hold_buffers(run, kept)
@@ -78,7 +82,7 @@ class FlatModel:
         return [place.tensor.name for place in self.layout.places] + [tensor.name for tensor in self.buffers]
 
     def flatten(self, recorded: Mapping[str, NDArray[Any]]) -> torch.Tensor:
-        """Make a flat vector of recorded tensors.
+        """Make a flat vector of recorded tensors, or see them as one where they lie in memory like one.
 
         Parameters
         ----------
@@ -88,15 +92,21 @@ class FlatModel:
         Returns
         -------
         Tensor[K]
-            A new vector.
+            The vector.
         """
-        flat = np.empty(self.layout.size, np.float64 if self.dtype is torch.float64 else np.float32)
-        for place in self.layout.places:
-            flat[place.slice] = _numbers(place.tensor, recorded).reshape(-1)
-        return torch.from_numpy(flat)
+        tensors = [_numbers(place.tensor, recorded) for place in self.layout.places]
+        whole = one_behind_the_other(tensors, torch.empty(0, dtype=self.dtype).numpy().dtype)
+        if whole is not None:
+            return torch.from_numpy(whole)
+        flat = self._copies.take()
+        for place, tensor in zip(self.layout.places, tensors, strict=True):
+            flat.numpy()[place.slice] = tensor.reshape(-1)
+        return flat
 
     def load(self, start: torch.Tensor, end: torch.Tensor | None = None, fraction: float = 0.0) -> None:
         """Take given weights, or those at a fraction of the way from one point to another.
+
+        Weights on the processor are not copied: the model sees what becomes of them.
 
         Parameters
         ----------
@@ -105,11 +115,12 @@ class FlatModel:
         fraction : float
             Of the way.
         """
-        if end is None:
-            self.weights.copy_(start)
-            return
-        for place in slices(0, len(start)):
-            self.weights[place] = torch.add(start[place], end[place] - start[place], alpha=fraction)
+        if end is not None:
+            between = self._copies.take()
+            for place in slices(0, len(start)):
+                between[place] = torch.add(start[place], end[place] - start[place], alpha=fraction)
+            start = between
+        self._attach(start.to(self.device))
 
     def check_buffers(self, recorded: Mapping[str, NDArray[Any]], iteration: int) -> None:
         """Raise MismatchError when a floating-point buffer has moved: the loss would not depend on θ alone."""
@@ -132,15 +143,25 @@ class FlatModel:
 
     def collect(self, gradient: torch.Tensor) -> None:
         """Let backward passes add to a flat vector, Tensor[K], from now on."""
-        for place, parameter in zip(self.layout.places, self._parameters, strict=True):
-            parameter.grad = gradient[place.slice].view(place.tensor.shape)
+        for parameter, part in self._parts(gradient):
+            parameter.grad = part
 
-    def _attach(self) -> None:
-        """Make each parameter a stretch of the flat vector."""
-        for place, parameter in zip(self.layout.places, self._parameters, strict=True):
-            parameter.data = self.weights[place.slice].view(place.tensor.shape)
-            # Frozen parameters too: LCA asks for the path and the gradient, not for who was trained.
-            parameter.requires_grad_(True)
+    def let_go(self) -> None:
+        """Let go of the weights, and of the vector that backward passes added to."""
+        for parameter, nothing in zip(self._parameters, self._nothing, strict=True):
+            parameter.grad, parameter.data = None, nothing
+
+    def _attach(self, weights: torch.Tensor) -> None:
+        """Make each parameter a stretch of a flat vector."""
+        for parameter, part in self._parts(weights):
+            parameter.data = part
+
+    def _parts(self, flat: torch.Tensor) -> Iterator[tuple[nn.Parameter, torch.Tensor]]:
+        """Give each parameter with its stretch of a flat vector."""
+        places = self.layout.places
+        parts = flat.split([place.tensor.size for place in places])
+        for parameter, part, place in zip(self._parameters, parts, places, strict=True):
+            yield parameter, part.view(place.tensor.shape)
 
     def _hold_buffers(self, run: Run, kept: dict[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
         """Give the model the buffers of the run's first point."""
@@ -158,12 +179,61 @@ class FlatModel:
         return held
 
 
-def _copied(model: nn.Module) -> nn.Module:
-    """Copy a model, so that the user's own keeps its weights and mode."""
+def without_weights(model: nn.Module) -> nn.Module:
+    """Copy a model, so that the user's own keeps its weights and mode; parameters are zeros that take no memory."""
+    inner = unwrap(model)
+    light = {id(parameter): _without_numbers(parameter) for parameter in inner.parameters() if _is_plain(parameter)}
+    found = {id(tensor): tensor.detach().clone() for tensor in _computed(inner)}
     try:
-        return copy.deepcopy(unwrap(model))
+        return copy.deepcopy(inner, {**light, **found})
     except RuntimeError as error:
         raise MismatchError(f"the problem's model cannot be copied: {error}") from error
+
+
+def _computed(model: nn.Module) -> Iterator[torch.Tensor]:
+    """Find what modules keep of a forward pass, as the old `weight_norm` does: torch copies no such tensors."""
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, torch.Tensor) and not value.is_leaf:
+                yield value
+
+
+def forget_weights(model: nn.Module) -> None:
+    """Give back the memory of a model's parameters: for one that was built only to be copied `without_weights`."""
+    for parameter in unwrap(model).parameters():
+        if _is_plain(parameter):
+            parameter.data = _without_numbers(parameter).data
+
+
+def _is_plain(parameter: nn.Parameter) -> bool:
+    """Whether a parameter is of no class of its own, such as those of lazy modules."""
+    return type(parameter) is nn.Parameter
+
+
+def _without_numbers(parameter: nn.Parameter) -> nn.Parameter:
+    """Make a parameter of the same shape whose numbers are all the same one in memory."""
+    return nn.Parameter(parameter.detach().new_zeros(()).expand(parameter.shape), parameter.requires_grad)
+
+
+def one_behind_the_other(arrays: list[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    """See arrays that lie one behind the other in one memory, from where a cache line begins, as one; else None."""
+    filled = [array for array in arrays if array.size]
+    if not filled or filled[0].base is None:
+        return None
+    place = _address(filled[0])
+    if place % _CACHE_LINE:
+        return None
+    for array in filled:
+        is_next = array.base is filled[0].base and _address(array) == place
+        if not is_next or array.dtype != dtype or not array.flags.c_contiguous:
+            return None
+        place += array.nbytes
+    return np.lib.stride_tricks.as_strided(filled[0].reshape(-1), (sum(array.size for array in filled),))
+
+
+def _address(array: NDArray[Any]) -> int:
+    """Give the place of an array in memory."""
+    return int(array.__array_interface__["data"][0])
 
 
 def _numbers(tensor: TensorInfo, recorded: Mapping[str, NDArray[Any]]) -> NDArray[Any]:

@@ -10,22 +10,22 @@ from lca_analysis.allocation import kernels
 from lca_analysis.store import BINS, bin_edges, bin_numbers
 
 WIDTH = 2 * BINS + 1
+_MANTISSA = 3  # bits: floats that share them lie within an eighth of each other, and a bin is a third wide
 
 
 @dataclass(frozen=True)
 class _Lookup:
-    """What the upper 16 bits of a float say of its bin.
+    """What the upper bits of a float, sign, exponent and the first of the mantissa, say of its bin.
 
-    They hold sign, exponent and the first bits of the mantissa, so that all floats that share them lie within a few
-    per cent of each other, and at most one edge of the bins lies between them.
+    At most one edge of the bins lies between floats that share them. The tables are small enough for the first cache.
 
     Attributes
     ----------
     shift : int
-        From the word to its upper 16 bits.
-    column : ndarray[65536] int16
+        From the word to its upper bits.
+    column : ndarray int16
         Column (bin + BINS) of the float nearest to zero with these bits.
-    edge : ndarray[65536] float
+    edge : ndarray float
         Magnitude from which on the next bin, outwards, begins.
     """
 
@@ -37,9 +37,10 @@ class _Lookup:
 @cache
 def _lookup(dtype: np.dtype[np.floating]) -> _Lookup:
     """Make the table of a dtype."""
-    shift = 8 * dtype.itemsize - 16
+    bits = 1 + int(np.finfo(dtype).nexp) + _MANTISSA
+    shift = 8 * dtype.itemsize - bits
     word = np.dtype(f"u{dtype.itemsize}")
-    nearest = (np.arange(2**16, dtype=np.uint64) << np.uint64(shift)).astype(word).view(dtype)
+    nearest = (np.arange(2**bits, dtype=np.uint64) << np.uint64(shift)).astype(word).view(dtype)
     finite = np.where(np.isfinite(nearest), nearest, 0)
     bins = bin_numbers(finite)
     magnitude = np.clip(np.abs(bins), 1, BINS)

@@ -1,7 +1,7 @@
 """Inner loops of the allocation, compiled: one pass over a vector where numpy would take a dozen.
 
 Vectors are of float32 or float64. Products are rounded to that precision, sums are taken in float64 and in a fixed
-order; long ones in four lanes, since an addition alone would wait for the one before.
+order; long ones in lanes, since an addition alone would wait for the one before, and none would be taken with others.
 """
 
 from typing import Any
@@ -10,60 +10,85 @@ import numpy as np
 
 from lca_analysis.trajectory.compiled import first_call, kernel
 
+LANES = 64
+
 
 @kernel
 def sum_by_tensor(before: Any, after: Any, gradient: Any, stops: Any, out: Any) -> None:
     """Sum Δ g over each tensor; `stops` says where in the flat vector each one ends."""
     start = 0
+    lanes = np.empty(LANES)
     for number in range(stops.size):
         stop = stops[number]
-        whole = start + (stop - start) // 4 * 4
-        first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
-        for i in range(start, whole, 4):
-            first += np.float64((after[i] - before[i]) * gradient[i])
-            second += np.float64((after[i + 1] - before[i + 1]) * gradient[i + 1])
-            third += np.float64((after[i + 2] - before[i + 2]) * gradient[i + 2])
-            fourth += np.float64((after[i + 3] - before[i + 3]) * gradient[i + 3])
-        for i in range(whole, stop):
-            first += np.float64((after[i] - before[i]) * gradient[i])
-        out[number] = (first + second) + (third + fourth)
+        # Counted from 0, places are known not to be negative.
+        left, right, slope = before[start:stop], after[start:stop], gradient[start:stop]
+        whole = left.size // LANES * LANES
+        lanes[:] = 0.0
+        for i in range(0, whole, LANES):
+            for j in range(LANES):
+                lanes[j] += np.float64((right[i + j] - left[i + j]) * slope[i + j])
+        for i in range(whole, left.size):
+            lanes[i - whole] += np.float64((right[i] - left[i]) * slope[i])
+        out[number] = lanes.sum()
         start = stop
+
+
+@kernel
+def blend(first: Any, second: Any, factors: Any, out: Any) -> None:
+    """Give the sum of two vectors, each times its factor, in one pass."""
+    for i in range(out.size):
+        out[i] = first[i] * factors[0] + second[i] * factors[1]
+
+
+@kernel
+def allocate(before: Any, after: Any, gradient: Any, moved: Any, lca: Any) -> None:
+    """Give Δ and A = Δ ḡ."""
+    for i in range(before.size):
+        moved[i] = after[i] - before[i]
+        lca[i] = moved[i] * gradient[i]
 
 
 @kernel
 def sum_stretch(moved: Any, gradient: Any, lca: Any, sums: Any, counts: Any) -> None:
     """Add to the sums of a tensor: negative A, positive A, Δ², g²; and count negative and positive A."""
-    helping, hurting, step_norm2, gradient_norm2 = 0.0, 0.0, 0.0, 0.0
-    n_helping, n_hurting = 0, 0
+    none = lca.dtype.type(0)
+    lanes = np.zeros((4, LANES))
+    helping, hurting, step_norm2, gradient_norm2 = lanes
+    whole = lca.size // LANES * LANES
+    # A loop for each, since only those that write to little at once are compiled to take several numbers together.
+    for i in range(0, whole, LANES):
+        for j in range(LANES):
+            helping[j] += np.float64(lca[i + j] if lca[i + j] < none else none)
+        for j in range(LANES):
+            hurting[j] += np.float64(lca[i + j] if lca[i + j] > none else none)
+        for j in range(LANES):
+            step_norm2[j] += np.float64(moved[i + j]) * np.float64(moved[i + j])
+        for j in range(LANES):
+            gradient_norm2[j] += np.float64(gradient[i + j]) * np.float64(gradient[i + j])
+    for i in range(whole, lca.size):
+        helping[i - whole] += np.float64(lca[i] if lca[i] < none else none)
+        hurting[i - whole] += np.float64(lca[i] if lca[i] > none else none)
+        step_norm2[i - whole] += np.float64(moved[i]) * np.float64(moved[i])
+        gradient_norm2[i - whole] += np.float64(gradient[i]) * np.float64(gradient[i])
+    for number in range(4):
+        sums[number] += lanes[number].sum()
     for i in range(lca.size):
-        change, step, slope = np.float64(lca[i]), np.float64(moved[i]), np.float64(gradient[i])
-        helping += change if change < 0.0 else 0.0
-        hurting += change if change > 0.0 else 0.0
-        step_norm2 += step * step
-        gradient_norm2 += slope * slope
-        n_helping += 1 if change < 0.0 else 0
-        n_hurting += 1 if change > 0.0 else 0
-    sums[0] += helping
-    sums[1] += hurting
-    sums[2] += step_norm2
-    sums[3] += gradient_norm2
-    counts[0] += n_helping
-    counts[1] += n_hurting
+        counts[0] += lca[i] < none
+    for i in range(lca.size):
+        counts[1] += lca[i] > none
 
 
 @kernel
 def sum_of_products(left: Any, right: Any) -> float:
     """Sum products."""
-    whole = left.size // 4 * 4
-    first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
-    for i in range(0, whole, 4):
-        first += np.float64(left[i] * right[i])
-        second += np.float64(left[i + 1] * right[i + 1])
-        third += np.float64(left[i + 2] * right[i + 2])
-        fourth += np.float64(left[i + 3] * right[i + 3])
+    lanes = np.zeros(LANES)
+    whole = left.size // LANES * LANES
+    for i in range(0, whole, LANES):
+        for j in range(LANES):
+            lanes[j] += np.float64(left[i + j] * right[i + j])
     for i in range(whole, left.size):
-        first += np.float64(left[i] * right[i])
-    return (first + second) + (third + fourth)
+        lanes[i - whole] += np.float64(left[i] * right[i])
+    return float(lanes.sum())
 
 
 @kernel
@@ -106,7 +131,7 @@ def add_signs(values: Any, first: Any, last: Any, flips: Any) -> None:
 
 @kernel
 def count_bins(values: Any, words: Any, shift: int, column: Any, edge: Any, counts: Any, sums: Any) -> None:
-    """Count and sum values by the column of their bin, which the upper 16 bits of their words lead to."""
+    """Count and sum values by the column of their bin, which the upper bits of their words lead to."""
     for i in range(values.size):
         upper = words[i] >> shift
         found = column[upper]
@@ -126,28 +151,38 @@ def all_finite(values: Any) -> bool:
 
 
 @kernel
-def moves(before: Any, after: Any) -> bool:
-    """Whether anything moves; what is not a number does."""
+def find_moving(before: Any, after: Any, stops: Any, moving: Any) -> None:
+    """Say of each tensor whether anything in it moves; what is not a number does."""
     i = 0
-    while i < before.size and before[i] == after[i]:
-        i += 1
-    return bool(i < before.size)
+    for number in range(stops.size):
+        while i < stops[number] and before[i] == after[i]:
+            i += 1
+        moving[number] = i < stops[number]
+        i = stops[number]
 
 
 @kernel
-def follow_buffer(buffer: Any, before: Any, after: Any, by_step: Any, by_weight: Any, by_buffer: Any) -> None:
-    """Move a momentum buffer past a step; the factors are of the vectors' precision."""
-    for i in range(buffer.size):
-        buffer[i] = buffer[i] * by_buffer + (after[i] - before[i]) * by_step + before[i] * by_weight
+def follow_buffers(buffer: Any, before: Any, after: Any, stops: Any, factors: Any, moving: Any) -> None:
+    """Move the momentum buffers of moving tensors past a step: factors of Δ, θ and b, in the vectors' precision."""
+    start = 0
+    for number in range(stops.size):
+        stop = stops[number]
+        if moving[number]:
+            by_step, by_weight, by_buffer = factors[number, 0], factors[number, 1], factors[number, 2]
+            own, left, right = buffer[start:stop], before[start:stop], after[start:stop]
+            for i in range(own.size):
+                own[i] = own[i] * by_buffer + (right[i] - left[i]) * by_step + left[i] * by_weight
+        start = stop
 
 
-def prepare(dtype: np.dtype[Any]) -> None:
-    """Compile, or load, the kernels for a precision, rather than in the midst of a step."""
+def prepare(dtype: np.dtype[Any], counts: np.dtype[Any]) -> None:
+    """Compile, or load, the kernels for a precision and a type of counts, rather than in the midst of a step."""
     none, wide, signs = np.empty(0, dtype), np.empty(0), np.empty(0, np.int8)
-    few, many = np.empty(0, np.int32), np.empty(0, np.int64)
-    columns, factor = np.empty(0, np.int16), dtype.type(0)
-    places = np.empty(0, np.intp)
+    few, many = np.empty(0, counts), np.empty(0, np.int64)
+    columns, places, flags = np.empty(0, np.int16), np.empty(0, np.intp), np.empty(0, np.bool_)
     first_call(sum_by_tensor, none, none, none, many, wide)
+    first_call(blend, none, none, np.zeros(2, dtype), none)
+    first_call(allocate, none, none, none, none, none)
     first_call(sum_stretch, none, none, none, np.zeros(4), np.zeros(2, np.int64))
     first_call(sum_of_products, none, none)
     first_call(add_lca, none, wide, wide, few, few)
@@ -155,5 +190,5 @@ def prepare(dtype: np.dtype[Any]) -> None:
     first_call(add_by_row, none, 0, places, wide)
     first_call(count_bins, none, none.view(f"u{dtype.itemsize}"), 0, columns, none, many, wide)
     first_call(all_finite, none)
-    first_call(moves, none, none)
-    first_call(follow_buffer, none, none, none, factor, factor, factor)
+    first_call(find_moving, none, none, many, flags)
+    first_call(follow_buffers, none, none, none, many, np.empty((0, 3), dtype), flags)

@@ -7,6 +7,7 @@ import numpy as np
 
 from lca_analysis.allocation.accumulators import Accumulators
 from lca_analysis.allocation.layout import Layout
+from lca_analysis.allocation.parameter_sums import count_type
 from lca_analysis.allocation.ranges import RangeJob
 from lca_analysis.store import BINS, Store, bin_edges
 
@@ -73,7 +74,8 @@ class RangeMerger:
 
     def _load(self, job: RangeJob) -> Accumulators:
         """Give the sums over one range."""
-        return Accumulators.load(job.accumulators_path(self._store), self._layout, self._folder)
+        counts = count_type(job.options.range_length)
+        return Accumulators.load(job.accumulators_path(self._store), self._layout, self._folder, counts)
 
     def _drop(self) -> None:
         """Remove what the newest joined file contains."""

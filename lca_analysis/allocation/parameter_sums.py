@@ -9,20 +9,20 @@ from numpy.typing import NDArray
 from lca_analysis.allocation import kernels
 from lca_analysis.allocation.scratch import Bytes
 
-_TYPES = {
+_TYPES: dict[str, Any] = {  # None: of the type that is asked for
     "helping": np.float64,
     "hurting": np.float64,
-    "n_helping": np.int32,
-    "n_hurting": np.int32,
-    "step_flips": np.int32,
-    "gradient_flips": np.int32,
+    "n_helping": None,
+    "n_hurting": None,
+    "step_flips": None,
+    "gradient_flips": None,
     "first_step": np.int8,
     "last_step": np.int8,
     "first_gradient": np.int8,
     "last_gradient": np.int8,
 }
-# Bytes of one parameter, a few of them unused, so that every stretch begins where float64 may lie.
-BYTES = -(-sum(np.dtype(kind).itemsize for kind in _TYPES.values()) // 8) * 8
+TOTAL = np.dtype(np.int32)
+"""Type of the counts over all iterations; see `count_type` for those of a range."""
 _COLUMNS = {
     "lca_helping": "helping",
     "lca_hurting": "hurting",
@@ -33,6 +33,16 @@ _COLUMNS = {
 }
 
 
+def count_type(steps: int) -> np.dtype[Any]:
+    """Give the smallest type that holds the counts of a range: all sums pass through the processor at every step."""
+    return min(np.min_scalar_type(steps), TOTAL, key=lambda kind: kind.itemsize)
+
+
+def bytes_of(counts: np.dtype[Any]) -> int:
+    """Give the bytes of one parameter, a few of them unused, so that every stretch begins where float64 may lie."""
+    return -(-sum(np.dtype(kind or counts).itemsize for kind in _TYPES.values()) // 8) * 8
+
+
 @dataclass(frozen=True)
 class ParameterSums:
     """Sums over a range of iterations, of some parameters: arrays in the memory that they were made of.
@@ -41,7 +51,7 @@ class ParameterSums:
     ----------
     helping, hurting : ndarray float64, loss units
         Sums of the negative and of the positive LCA of each parameter.
-    n_helping, n_hurting, step_flips, gradient_flips : ndarray int32
+    n_helping, n_hurting, step_flips, gradient_flips : ndarray of a type of whole numbers
         Counts of iterations; flips are changes of sign from one non-zero value to the next non-zero one.
     first_step, last_step, first_gradient, last_gradient : ndarray int8
         Signs of the first and the last non-zero value, 0 without any: what joins two ranges.
@@ -49,22 +59,22 @@ class ParameterSums:
 
     helping: NDArray[np.float64]
     hurting: NDArray[np.float64]
-    n_helping: NDArray[np.int32]
-    n_hurting: NDArray[np.int32]
-    step_flips: NDArray[np.int32]
-    gradient_flips: NDArray[np.int32]
+    n_helping: NDArray[np.integer]
+    n_hurting: NDArray[np.integer]
+    step_flips: NDArray[np.integer]
+    gradient_flips: NDArray[np.integer]
     first_step: NDArray[np.int8]
     last_step: NDArray[np.int8]
     first_gradient: NDArray[np.int8]
     last_gradient: NDArray[np.int8]
 
     @classmethod
-    def of(cls, data: Bytes) -> "ParameterSums":
-        """See bytes, BYTES a parameter, as sums; zeros are nothing."""
-        count, start, arrays = len(data) // BYTES, 0, {}
+    def of(cls, data: Bytes, counts: np.dtype[Any]) -> "ParameterSums":
+        """See bytes, so many a parameter as `bytes_of` says, as sums with counts of a type; zeros are nothing."""
+        count, start, arrays = len(data) // bytes_of(counts), 0, {}
         for name, kind in _TYPES.items():
-            end = start + count * np.dtype(kind).itemsize
-            arrays[name] = data[start:end].view(kind)
+            end = start + count * np.dtype(kind or counts).itemsize
+            arrays[name] = data[start:end].view(kind or counts)
             start = end
         return cls(**arrays)
 
@@ -93,7 +103,7 @@ class ParameterSums:
 def _join_signs(
     first: NDArray[np.int8],
     last: NDArray[np.int8],
-    flips: NDArray[np.int32],
+    flips: NDArray[np.integer],
     then_first: NDArray[np.int8],
     then_last: NDArray[np.int8],
 ) -> None:

@@ -74,6 +74,7 @@ class RecordedPath:
     def __init__(self, split_loss: SplitLoss, start: EndPoint, end: EndPoint) -> None:
         self.start, self.end = start, end
         self._split_loss = split_loss
+        self._vectors = start.weights.numpy(), end.weights.numpy()
         self._losses: dict[float, tuple[float, ...]] = {}
 
     @property
@@ -112,9 +113,8 @@ class RecordedPath:
         rows = (value if value.dim() == 2 else value[None]).numpy()
         stops = self._split_loss.layout.stops
         changes = np.zeros((len(rows), len(stops)))
-        before, after = self.start.weights.numpy(), self.end.weights.numpy()
         for row, gradient in zip(changes, rows, strict=True):
-            kernels.sum_by_tensor(before, after, gradient, stops, row)
+            kernels.sum_by_tensor(*self._vectors, gradient, stops, row)
         return changes
 
     def check_finite(self, integral: PathIntegral) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from lca_analysis.allocation.flat_model import forget_weights
 from lca_analysis.allocation.options import ComputeOptions
 from lca_analysis.errors import ArgumentError, MismatchError
 from lca_analysis.problems import Problem, build_problem
@@ -23,7 +24,7 @@ def find_problem(run: Run, problem: str | ProblemReference | Problem | None) -> 
     if isinstance(problem, Problem):
         return problem
     if problem is not None:
-        return build_problem(problem)
+        return build_without_weights(problem)
     recorded = run.manifest.problem
     if recorded is None:
         raise MismatchError(f"{run.path} does not say what it was trained on; name its problem with --problem")
@@ -33,7 +34,14 @@ def find_problem(run: Run, problem: str | ProblemReference | Problem | None) -> 
             f"{run.path} names {recorded.target}, a file inside the run itself: code that comes with a run is not "
             "executed; read it, and name it with --problem if you trust it"
         )
-    return build_problem(recorded)
+    return build_without_weights(recorded)
+
+
+def build_without_weights(reference: str | ProblemReference) -> Problem:
+    """Build a problem; its model forgets its weights, since those of the run take their place."""
+    problem = build_problem(reference)
+    forget_weights(problem.model)
+    return problem
 
 
 def choose_splits(problem: Problem, splits: str | list[str] | tuple[str, ...] | None) -> list[str]:
@@ -66,7 +74,6 @@ def fingerprint(problem: Problem, split: str) -> str:
 
 def settings_of(run: Run, problem: Problem, split: str, options: ComputeOptions) -> dict[str, Any]:
     """Give the row of the `computations` table: everything that the tables of a split depend on."""
-    double = any(tensor.dtype == "float64" for tensor in run.parameters)
     return {
         "rule": options.rule,
         "tolerance": options.tolerance,
@@ -77,7 +84,7 @@ def settings_of(run: Run, problem: Problem, split: str, options: ComputeOptions)
         "batch_size": problem.batch_size,
         "examples": len(problem.split(split)[0]),
         "fingerprint": fingerprint(problem, split),
-        "dtype": "float64" if double else "float32",
+        "dtype": working_dtype(run),
         "sample_seed": options.sample_seed,
         "range_length": options.range_length,
         "classes": (problem.classes or 0) if options.classes else 0,
@@ -85,3 +92,15 @@ def settings_of(run: Run, problem: Problem, split: str, options: ComputeOptions)
         "torch_version": torch.__version__,
         "package_version": version("lca-analysis"),
     }
+
+
+def widened(run: Run) -> tuple[str, ...]:
+    """Say which parameters are computed in another precision than they were recorded in."""
+    wide = working_dtype(run)
+    others = dict.fromkeys(tensor.dtype for tensor in run.parameters if tensor.dtype != wide)
+    return tuple(f"parameters recorded in {dtype} are computed with in {wide}" for dtype in others)
+
+
+def working_dtype(run: Run) -> str:
+    """Name the precision of the computation: double when a recorded parameter is, else single."""
+    return "float64" if any(tensor.dtype == "float64" for tensor in run.parameters) else "float32"

@@ -13,6 +13,7 @@ from lca_analysis.allocation.evaluator import SplitLoss
 from lca_analysis.allocation.flat_model import FlatModel
 from lca_analysis.allocation.iteration_rows import Allocated, iteration_rows
 from lca_analysis.allocation.options import ComputeOptions
+from lca_analysis.allocation.parameter_sums import count_type
 from lca_analysis.allocation.part_rows import Update
 from lca_analysis.allocation.path import NotFiniteError, RecordedPath
 from lca_analysis.allocation.rows import (
@@ -64,7 +65,7 @@ class RangeReducers:
         self._series = SeriesRows(self._layout, options.sample_seed)
         self._directions = _directions(model, options)
         self._keep_elements = keep_elements
-        self.accumulators = Accumulators(self._layout, folder)
+        self.accumulators = Accumulators(self._layout, folder, count_type(options.range_length))
         self._parts: dict[str, list[Columns]] = {}
 
     def take(self, path: RecordedPath, iteration: int, iteration_next: int, update: Update, is_first: bool) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lca_analysis.allocation import kernels
 from lca_analysis.allocation.layout import Layout
 from lca_analysis.allocation.part_rows import Update
 from lca_analysis.allocation.stretches import STRETCH, Stretch
@@ -72,9 +73,9 @@ class AllocatedStep:
         moved, lca = (np.empty(min(STRETCH, layout.size), weights.dtype) for _ in range(2))
         for stretch in layout.stretches:
             place, size = stretch.place, stretch.size
-            np.subtract(weights_next[place], weights[place], out=moved[:size])
-            np.multiply(moved[:size], gradient[place], out=lca[:size])
-            yield StepStretch(stretch, weights[place], moved[:size], gradient[place], lca[:size])
+            part = StepStretch(stretch, weights[place], moved[:size], gradient[place], lca[:size])
+            kernels.allocate(part.weights, weights_next[place], part.gradient, part.moved, part.lca)
+            yield part
 
     def at(self, where: Any) -> tuple[Numbers, Numbers, Numbers, Numbers]:
         """Give θ, Δ, ḡ and A of some parameters, a slice or an array of places."""

@@ -54,6 +54,8 @@ class Summary:
         Iteration ranges computed now, and found in the store.
     seconds : float
         Wall time of this call.
+    notes : tuple of str
+        What is to be known of the numbers.
     """
 
     run: str
@@ -61,6 +63,7 @@ class Summary:
     computed: int
     reused: int
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def nonfinite(self) -> tuple[tuple[str, int], ...]:

@@ -62,14 +62,14 @@ class StepWalk:
         next_begins = self._look_back(last)
         while before.iteration < last:
             if before.iteration == next_begins:
-                self._heir = self._new_tracker(next_begins)
+                self._heir = self._new_tracker(next_begins, tracker)
             end, after = self._read()
             if before.iteration >= first:
                 carries = tracker.take(start.weights, end.weights, before, after)
                 path = RecordedPath(self._split_loss, start, end)
                 yield WalkedStep(path, before.iteration, after.iteration, Update(carries, tracker.buffer))
                 del path
-            for follower in (tracker, self._heir):
+            for follower in (self._heir, tracker):
                 if follower is not None:
                     follower.follow(start.weights, end.weights, before, after)
             start, before = end, after
@@ -81,10 +81,11 @@ class StepWalk:
         here, heir = self._here, self._heir
         self._here = self._heir = None
         if here is not None and heir is not None and here[1].iteration == first:
+            heir.move_in()
             return heir, here
         begin = self._look_back(first)
         if here is None or here[1].iteration > begin:
-            here, self._points = None, self._run.walk(begin, None, self._model.names)
+            here, self._points = None, self._run.walk(begin, None, self._model.names, copy=False)
         while here is None or here[1].iteration < begin:
             here = self._read()
         return self._new_tracker(begin), here
@@ -103,9 +104,9 @@ class StepWalk:
         place = max(0, int(np.searchsorted(self._run.iterations, first)) - steps)
         return int(self._run.iterations[place])
 
-    def _new_tracker(self, begin: int) -> UpdateTracker:
+    def _new_tracker(self, begin: int, host: UpdateTracker | None = None) -> UpdateTracker:
         """Make a tracker that follows steps from a recorded point on."""
-        tracker = UpdateTracker(self._model.layout, self._run.manifest, self._model.dtype)
+        tracker = UpdateTracker(self._model.layout, self._run.manifest, self._model.dtype, host)
         if begin == self._run.iterations[0] == 0 and self._run.manifest.optimizer.fresh:
             tracker.begin()
         return tracker

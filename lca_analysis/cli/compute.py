@@ -89,6 +89,8 @@ def _tell(summary: Any) -> None:
             click.echo(f"  the tolerance was not met at {_some(split.tolerance_missed)}", err=True)
         if split.nonfinite:
             click.echo(f"  a loss or gradient is not finite at {_some(split.nonfinite)}", err=True)
+    for note in summary.notes:
+        click.echo(f"  {note}", err=True)
     if not summary.computed:
         click.echo("everything was computed already; nothing was done")
 

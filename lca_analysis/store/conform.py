@@ -40,9 +40,11 @@ def conform(table: TableSchema, data: Data, partition: dict[str, str]) -> pa.Tab
     _check_partition(table, columns, partition)
     _check_names(table, columns)
     length = _length(table, columns)
-    arrays = [_array(table, field, columns.get(field.name), length) for field in table.schema]
+    given = {field.name: _raw_array(table, field, columns.get(field.name), length) for field in table.schema}
+    arrays = [_array(table, field, given[field.name]) for field in table.schema]
     fields = [field.with_type(array.type) for field, array in zip(table.schema, arrays, strict=True)]
-    return _sorted(table, pa.table(arrays, schema=pa.schema(fields, metadata=table.schema.metadata)))
+    rows = pa.table(arrays, schema=pa.schema(fields, metadata=table.schema.metadata))
+    return _sorted(table, rows, [_ranks(given[name]) for name in table.sort_keys])
 
 
 def _columns(data: Data) -> dict[str, Any]:
@@ -92,9 +94,9 @@ def _length(table: TableSchema, columns: dict[str, Any]) -> int:
     return next(iter(lengths.values()), 1)
 
 
-def _array(table: TableSchema, field: pa.Field, value: Any, length: int) -> pa.Array:
+def _array(table: TableSchema, field: pa.Field, given: pa.Array) -> pa.Array:
     """Bring one column to its type."""
-    array = _raw_array(table, field, value, length)
+    array = given.dictionary_decode() if pa.types.is_dictionary(given.type) else given
     kind = _target(table, field, array.type)
     if not _fits(array.type, kind):
         raise ArgumentError(f"table {table.name!r}, column {field.name!r}: it takes {kind}, not {array.type}")
@@ -104,29 +106,28 @@ def _array(table: TableSchema, field: pa.Field, value: Any, length: int) -> pa.A
         raise ArgumentError(
             f"table {table.name!r}, column {field.name!r}: not all values are {kind}: {error}"
         ) from error
-    if pa.types.is_floating(kind):
-        array = pc.if_else(pc.is_nan(array), pa.scalar(None, kind), array)
+    if pa.types.is_floating(kind) and pc.any(missing := pc.is_nan(array)).as_py():
+        array = pc.if_else(missing, pa.scalar(None, kind), array)
     if array.null_count and not field.nullable:
         raise ArgumentError(f"table {table.name!r}, column {field.name!r}: {array.null_count} value(s) are missing")
     return array
 
 
 def _raw_array(table: TableSchema, field: pa.Field, value: Any, length: int) -> pa.Array:
-    """Turn one column into an Arrow array of the type that it has."""
+    """Turn one column into an Arrow array of the type that it has; words that are repeated may stay codes."""
     if _is_single(value):
         one = _raw_array(table, field, [value.item() if isinstance(value, np.ndarray) else value], 1)
-        return pa.repeat(one[0], length)
+        is_word = pa.types.is_string(one.type)
+        return pa.DictionaryArray.from_arrays(np.zeros(length, np.int32), one) if is_word else pa.repeat(one[0], length)
     if isinstance(value, pa.ChunkedArray):
         value = value.combine_chunks()
     if isinstance(value, pa.Array):
-        return value.dictionary_decode() if pa.types.is_dictionary(value.type) else value
+        return value
     try:
         array = pa.array(value, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise ArgumentError(f"table {table.name!r}, column {field.name!r}: it takes {field.type}: {error}") from error
-    if isinstance(array, pa.ChunkedArray):
-        array = array.combine_chunks()
-    return array.dictionary_decode() if pa.types.is_dictionary(array.type) else array
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
 def _target(table: TableSchema, field: pa.Field, found: pa.DataType) -> pa.DataType:
@@ -149,9 +150,8 @@ def _fits(found: pa.DataType, wanted: pa.DataType) -> bool:
     return bool(found == wanted)
 
 
-def _sorted(table: TableSchema, rows: pa.Table) -> pa.Table:
-    """Order the rows by the sort keys, nulls first, and refuse two with the same keys."""
-    keys = [_ranks(rows.column(name)) for name in table.sort_keys]
+def _sorted(table: TableSchema, rows: pa.Table, keys: list[np.ndarray[Any, Any]]) -> pa.Table:
+    """Order the rows by the sort keys, of which the ranks are given, and refuse two with the same keys."""
     ordered, same = _compare_neighbours(keys)
     if not ordered.all():
         order = np.lexsort(keys[::-1])
@@ -173,11 +173,13 @@ def _compare_neighbours(keys: list[np.ndarray[Any, Any]]) -> tuple[np.ndarray[An
     return below | same, same
 
 
-def _ranks(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+def _ranks(column: pa.Array) -> np.ndarray[Any, Any]:
     """Replace the values of a column by numbers that are ordered as they are, nulls first."""
     if pa.types.is_integer(column.type) and not column.null_count:
-        return np.asarray(column.to_numpy())
-    encoded = column.combine_chunks().dictionary_encode()
+        return np.asarray(column.to_numpy(zero_copy_only=False))
+    if pa.types.is_dictionary(column.type) and len(column.dictionary.unique()) < len(column.dictionary):
+        column = column.dictionary_decode()
+    encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     rank = np.empty(len(encoded.dictionary), np.int64)
     rank[pc.array_sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(rank))
     codes = encoded.indices.fill_null(-1).to_numpy()

@@ -21,17 +21,28 @@ _LATEST = Coding()
 
 
 class BlockDecoder:
-    """Decodes the points of one block, one after the other; blocks of a run may share their scratch memory."""
+    """Decodes the points of one block, one after the other; blocks of a run may share their scratch memory.
 
-    def __init__(self, block: Block, coding: Coding = _LATEST, scratch: Scratch | None = None) -> None:
+    Points lie in two pieces of memory by turns, which may be given: the first in the second of them.
+    """
+
+    def __init__(
+        self,
+        block: Block,
+        coding: Coding = _LATEST,
+        scratch: Scratch | None = None,
+        memory: tuple[Words, Words] | None = None,
+    ) -> None:
         self._block = block
         self._coding = coding
         self._scratch = scratch or Scratch()
+        self._memory = memory
         self._known: tuple[BlockState, ResidualCoder] | None = None
+        self._is_behind_keyframe = False
 
     @property
     def words(self) -> Words:
-        """The last decoded point, until the next one is decoded."""
+        """The last decoded point, until the one after the next is decoded."""
         return self._state[0].words
 
     @property
@@ -47,17 +58,21 @@ class BlockDecoder:
         if self._known is None:
             prepare(self._block.form)
             coder = residual_coder(self._block, self._coding.version, self._scratch)
-            self._known = BlockState(self._block, self._coding), coder
+            self._known = BlockState(self._block, self._coding, self._memory), coder
         state, coder = self._known
-        in_parts(partial(from_ordered, form=self._block.form), self._folded, out=state.words)
-        state.restart()
+        in_parts(partial(from_ordered, form=self._block.form), self._folded, out=state.before)
+        state.advance()
         coder.forget()
+        self._is_behind_keyframe = True
         check_words(state.words, self._coding.version, header.checksum)
 
     def delta(self, header: BlockHeader, data: memoryview) -> None:
         """Decode a point against the one before."""
         self._check(header)
         state, coder = self._state
+        if self._is_behind_keyframe:
+            state.restart()  # only now: until this point, the one before the keyframe was still there to be looked at
+            self._is_behind_keyframe = False
         streams, apart = _split(header, _cut(header, data))
         coder.unpack(header.order, streams, self._folded)
         if header.exact is None or state.means is None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,14 @@ from numpy.typing import NDArray
 
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.block_decoding import BlockDecoder
-from lca_analysis.trajectory.blocks import Block, lay_out
+from lca_analysis.trajectory.blocks import lay_out
 from lca_analysis.trajectory.frames import KEY, FrameHeader, read_frame, read_header
 from lca_analysis.trajectory.manifest import Manifest, TensorInfo
+from lca_analysis.trajectory.planes import Planes
 from lca_analysis.trajectory.presets import BlockHeader
-from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.segments import Segment
 from lca_analysis.trajectory.state import Coding
-from lca_analysis.trajectory.words import WordFormat, Words, from_words, word_format
+from lca_analysis.trajectory.words import from_words, word_format
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Point:
         Training iteration: how many optimizer steps came before.
     weights : dict of str to ndarray
         Every tensor asked for, in its own shape and dtype (bfloat16 as uint16 words, see
-        `bfloat16_to_float32`). The arrays are never overwritten.
+        `bfloat16_to_float32`). The arrays are never overwritten, unless they are asked for without copies.
     hyperparameters : list of dict
         Of each parameter group, as the optimizer used them in the step that arrived here.
     scalars : dict of str to float
@@ -44,19 +43,22 @@ class Point:
 
 
 class SegmentDecoder:
-    """Decodes segments of a run, only the blocks that hold the chosen tensors."""
+    """Decodes segments of a run, one after the other, only the blocks that hold the chosen tensors."""
 
     def __init__(self, manifest: Manifest, names: list[str]) -> None:
         self._manifest = manifest
         self._chosen = [number for number, tensor in enumerate(manifest.tensors) if tensor.name in set(names)]
         self._blocks = lay_out(manifest.tensors, manifest.format_version)
+        self._coding = Coding(manifest.format_version, manifest.recording.error_fraction)
+        self._planes: Planes | None = None
 
-    def points(self, fs: Any, segment: Segment, first: int | None = None, last: int | None = None) -> Iterator[Point]:
-        """Decode a segment from its keyframe up to iteration `last`; gives the points from `first` on."""
-        coding = Coding(self._manifest.format_version, self._manifest.recording.error_fraction)
-        needed = [number for number, block in enumerate(self._blocks) if self._is_needed(block)]
-        scratch = Scratch()
-        decoders = {number: BlockDecoder(self._blocks[number], coding, scratch) for number in needed}
+    def points(
+        self, fs: Any, segment: Segment, first: int | None = None, last: int | None = None, copy: bool = True
+    ) -> Iterator[Point]:
+        """Decode a segment from its keyframe up to iteration `last`; gives the points from `first` on.
+
+        Without copies, the arrays of a point are overwritten by the next but one.
+        """
         hyperparameters: list[dict[str, Any]] = []
         with fs.open(segment.file, "rb") as file:
             for entry, iteration in zip(segment.frames, segment.iterations.tolist(), strict=True):
@@ -64,14 +66,15 @@ class SegmentDecoder:
                     return
                 try:
                     header, payload = read_frame(file, entry)
-                    self._decode(decoders, header, payload)
+                    self._decode(header, payload, is_first=entry is segment.frames[0])
                     del payload  # not needed beside the tensors
                 except CorruptError as error:
+                    self._planes = None
                     raise CorruptError(f"{segment.file}: iteration {iteration}: {error}") from error
                 if header.hyperparameters is not None:
                     hyperparameters = header.hyperparameters
                 if first is None or iteration >= first:
-                    yield Point(iteration, self._tensors(decoders), hyperparameters, header.scalars)
+                    yield Point(iteration, self._tensors(copy), hyperparameters, header.scalars)
 
     def headers(self, fs: Any, segment: Segment) -> Iterator[FrameHeader]:
         """Read the headers of a segment's points, and no payload."""
@@ -82,49 +85,36 @@ class SegmentDecoder:
                 except CorruptError as error:
                     raise CorruptError(f"{segment.file}: iteration {iteration}: {error}") from error
 
-    def _is_needed(self, block: Block) -> bool:
-        """Whether a block holds a piece of a chosen tensor."""
-        return any(piece.tensor in self._chosen for piece in block.pieces)
-
-    def _decode(self, decoders: dict[int, BlockDecoder], header: FrameHeader, payload: memoryview) -> None:
+    def _decode(self, header: FrameHeader, payload: memoryview, is_first: bool) -> None:
         """Decode the needed blocks of one frame."""
         sizes = [sum(block.streams) for block in header.blocks]
         lengths = [length for block in header.blocks for length in block.streams]
         if len(sizes) != len(self._blocks) or min(lengths, default=0) < 0 or sum(sizes) != len(payload):
             raise CorruptError("the frame's blocks are not those of the run")
+        if is_first and header.kind != KEY:
+            raise CorruptError("a segment does not begin with a keyframe")
+        if self._planes is None:  # only now: a table that claims too much has been refused
+            self._planes = Planes(self._blocks, self._chosen, self._coding)
+        self._planes.turn()
         start = 0
         for number, (block, size) in enumerate(zip(header.blocks, sizes, strict=True)):
-            if number in decoders:
-                _decode_block(decoders[number], header.kind, block, payload[start : start + size])
+            if number in self._planes.decoders:
+                _decode_block(self._planes.decoders[number], header.kind, block, payload[start : start + size])
             start += size
 
-    @cached_property
-    def _places(self) -> list[tuple[TensorInfo, WordFormat, list[tuple[int, slice]]]]:
-        """The chosen tensors, and where the pieces of each lie: number of the block, and place in it."""
-        places: dict[int, list[tuple[int, slice]]] = {number: [] for number in self._chosen}
-        for number, block in enumerate(self._blocks):
-            for piece in block.pieces:
-                if piece.tensor in places:
-                    places[piece.tensor].append((number, piece.place))
-        chosen = {number: self._manifest.tensors[number] for number in self._chosen}
-        return [(tensor, word_format(tensor.dtype), places[number]) for number, tensor in chosen.items()]
-
-    def _tensors(self, decoders: dict[int, BlockDecoder]) -> dict[str, NDArray[Any]]:
+    def _tensors(self, copy: bool) -> dict[str, NDArray[Any]]:
         """Assemble the chosen tensors from the decoded blocks."""
-        words = {number: decoder.words for number, decoder in decoders.items()}
-        return {
-            tensor.name: _join(tensor, form, [words[number][place] for number, place in places])
-            for tensor, form, places in self._places
-        }
+        chosen = ((number, self._manifest.tensors[number]) for number in self._chosen)
+        return {tensor.name: self._tensor(number, tensor, copy) for number, tensor in chosen}
 
-
-def _join(tensor: TensorInfo, form: WordFormat, parts: list[Words]) -> NDArray[Any]:
-    """Put the pieces of one tensor together in its dtype and shape."""
-    if not parts:
-        return np.empty(tensor.shape, form.storage)
-    # Always a copy: what a caller does to it must not reach the decoder, whose next point builds on this one.
-    words = parts[0].copy() if len(parts) == 1 else np.concatenate(parts)
-    return from_words(words, form).reshape(tensor.shape)
+    def _tensor(self, number: int, tensor: TensorInfo, copy: bool) -> NDArray[Any]:
+        """Give one tensor in its dtype and shape."""
+        form = word_format(tensor.dtype)
+        if self._planes is None or not tensor.size:
+            return np.empty(tensor.shape, form.storage)
+        words = self._planes.words(number, tensor)
+        # Mostly a copy: what a caller does to it must not reach the decoder, whose next point builds on this one.
+        return from_words(words.copy() if copy else words, form).reshape(tensor.shape)
 
 
 def _decode_block(decoder: BlockDecoder, kind: str, header: BlockHeader, data: memoryview) -> None:

@@ -188,7 +188,11 @@ class Run:
         raise CorruptError(f"{self.path}: iteration {iteration} is listed and cannot be read")
 
     def walk(
-        self, first: int | None = None, last: int | None = None, tensors: Sequence[str] | None = None
+        self,
+        first: int | None = None,
+        last: int | None = None,
+        tensors: Sequence[str] | None = None,
+        copy: bool = True,
     ) -> Iterator[Point]:
         """Go through recorded points in order, in bounded memory.
 
@@ -203,6 +207,9 @@ class Run:
             Recorded iterations, both included; None means the run's own.
         tensors : sequence of str, optional
             Names of tensors; None reads all.
+        copy : bool
+            Give copies. Without, the arrays are the decoder's own: they must not be changed, and the next but one point
+            overwrites them. That takes 2 floats less; tensors of one dtype lie one behind the other then.
 
         Yields
         ------
@@ -220,7 +227,7 @@ class Run:
         for end in (first, last):
             if end is not None:
                 self.check_recorded(end)
-        return self._walk(first, last, names)
+        return self._walk(first, last, names, copy)
 
     def steps(
         self, first: int | None = None, last: int | None = None, tensors: Sequence[str] | None = None
@@ -291,7 +298,7 @@ class Run:
         for segment in self.segments:
             yield from self.headers(segment)
 
-    def _walk(self, first: int | None, last: int | None, names: list[str]) -> Iterator[Point]:
+    def _walk(self, first: int | None, last: int | None, names: list[str], copy: bool) -> Iterator[Point]:
         """Go through checked ends and names."""
         decoder = SegmentDecoder(self.manifest, names)
         for segment in self.segments:
@@ -299,7 +306,7 @@ class Run:
                 continue
             if last is not None and segment.iterations[0] > last:
                 return
-            yield from decoder.points(self._fs, segment, first, last)
+            yield from decoder.points(self._fs, segment, first, last, copy)
 
     def _names(self, tensors: Sequence[str] | None) -> list[str]:
         """Check names of tensors; None means all."""

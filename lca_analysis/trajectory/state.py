@@ -29,7 +29,7 @@ class Recent(NamedTuple):
 
 
 class BlockState:
-    """The last two points of a block; memory for two points, used over and over.
+    """The last two points of a block; memory for two points, which may be given, is used over and over.
 
     Attributes
     ----------
@@ -41,10 +41,9 @@ class BlockState:
         The spans of the last choice of predictors, and the same as kernels take them.
     """
 
-    def __init__(self, block: Block, coding: Coding) -> None:
+    def __init__(self, block: Block, coding: Coding, memory: tuple[Words, Words] | None = None) -> None:
         self.block = block
-        self.words: Words = np.empty(block.size, block.form.word)
-        self.before = np.empty_like(self.words)
+        self.words, self.before = memory or (np.empty(block.size, block.form.word) for _ in range(2))
         rounded = coding.fraction > 0 and any(piece.quantised for piece in block.pieces)
         self.means = StepMeans(block, coding.fraction) if rounded else None
         self._chosen: tuple[list[int], list[float]] = ([], [])

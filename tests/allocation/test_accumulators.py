@@ -15,6 +15,7 @@ from lca_analysis.allocation import accumulators, scratch, stretches
 from lca_analysis.allocation.accumulators import Accumulators
 from lca_analysis.allocation.histogram import WIDTH, add_to_histogram
 from lca_analysis.allocation.layout import lay_out_parameters
+from lca_analysis.allocation.parameter_sums import TOTAL, count_type
 from lca_analysis.allocation.part_rows import Update
 from lca_analysis.allocation.step import AllocatedStep
 from lca_analysis.errors import CorruptError
@@ -36,9 +37,9 @@ def make_steps(steps, gradients):
     return made
 
 
-def accumulate(steps, folder=None):
+def accumulate(steps, folder=None, counts=TOTAL):
     """Take steps in."""
-    total = Accumulators(LAYOUT, folder)
+    total = Accumulators(LAYOUT, folder, counts)
     for step in steps:
         for part in step.stretches(LAYOUT):
             total.add(part)
@@ -158,3 +159,17 @@ def test_parameters_come_in_pieces_in_the_order_of_the_table(monkeypatch):
     expected = [places[name] + index for name, index in rows]
     assert np.concatenate([piece["step_flips"] for piece in pieces]).tolist() == expected
     assert np.concatenate([piece["lca"] for piece in pieces]).tolist() == [-number - 0.5 for number in expected]
+
+
+@pytest.mark.parametrize(("steps", "size"), [(1, 1), (255, 1), (256, 2), (65_536, 4), (2**40, 4)])
+def test_counts_of_a_range_are_as_small_as_they_may_be(tmp_path, steps, size):
+    assert count_type(steps).itemsize == size
+    counts, few = count_type(steps), min(steps, 300)
+    found = accumulate(make_steps([[1.0] * SIZE] * few, [[1.0, -1.0] * (SIZE // 2)] * few), counts=counts)
+    found.save(tmp_path / "sums")
+    total = accumulate(make_steps([[-1.0] * SIZE], [[1.0] * SIZE]))
+    total.merge(Accumulators.load(tmp_path / "sums", LAYOUT, counts=counts))
+    sums = vectors(total)
+    assert sums["n_hurting"].tolist() == [few, 0] * (SIZE // 2)
+    assert sums["n_helping"].tolist() == [1, 1 + few] * (SIZE // 2)
+    assert sums["step_flips"].tolist() == [1] * SIZE

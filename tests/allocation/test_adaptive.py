@@ -130,6 +130,15 @@ def test_few_gradients_are_kept_and_the_sum_is_the_same(kept, monkeypatch):
     assert path.asked.keys() == all_kept.asked.keys()
 
 
+def test_a_gradient_is_folded_with_the_weight_that_the_tilt_gives_it():
+    # With any other weight it would have to be evaluated again in the end.
+    path = exponentials(-7.5)
+    result = adaptive(0.003, kept=2).integrate(path)
+    assert result.tilt is not None
+    inner = [count for place, count in path.asked.items() if place not in (0.0, 1.0)]
+    assert inner == [1] * 5
+
+
 def test_no_more_pieces_than_may_be():
     path = exponentials(9.0)
     result = adaptive(0.0, max_pieces=8).integrate(path)

@@ -226,7 +226,7 @@ def test_a_buffer_that_moves_is_refused(tmp_path):
 def test_chunks():
     linear, conv = nn.Linear(2, 2), nn.Conv2d(1, 1, 1)
     assert chunk_size(linear, 700) == 700
-    assert chunk_size(linear, 50_000) == 1000
+    assert chunk_size(linear, 50_000) == 2000
     assert chunk_size(conv, 1000) == 125
     assert chunk_size(conv, 30) == 30
     assert chunk_size(nn.Sequential(conv, nn.BatchNorm2d(1)), 1000) == 1000

@@ -11,6 +11,7 @@ from lca_analysis.allocation.walk import StepWalk
 POINTS = 71
 KINDS = {
     "momentum": (torch.optim.SGD, {"momentum": 0.9}),
+    "nesterov from the 56th step on": (torch.optim.SGD, {"momentum": 0.9}),
     "nesterov": (torch.optim.SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
     "adam": (torch.optim.Adam, {}),
 }
@@ -32,7 +33,9 @@ def run(small, request, tmp_path_factory):
 
     step()
     with lca.Recorder(path, problem.model, optimizer, problem=problem):
-        for _ in range(POINTS - 1):
+        for number in range(POINTS - 1):
+            if number == 55 and "from" in request.param:
+                optimizer.param_groups[0]["nesterov"] = True
             step()
     return problem, lca.open_run(path)
 

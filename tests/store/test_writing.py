@@ -54,6 +54,17 @@ def test_the_shape_of_the_input_does_not_change_the_bytes(store):
         assert write(store, data).read_bytes() == wanted
 
 
+def test_words_given_as_codes(store):
+    wanted = write(store).read_bytes()
+    twice = pa.DictionaryArray.from_arrays([0, 2, 1, 0, 2, 1], ["a", "b", "a"])
+    for layer in (pd.Categorical(UNITS["layer"], ["b", "unused", "a"]), twice):
+        assert write(store, UNITS | {"layer": layer}).read_bytes() == wanted
+        backwards = {name: values[::-1] for name, values in (UNITS | {"layer": layer}).items()}
+        assert write(store, backwards).read_bytes() == wanted
+    with pytest.raises(ArgumentError, match="the same keys"):
+        write(store, UNITS | {"layer": twice, "unit": 0})
+
+
 def test_another_process_writes_the_same_bytes(store):
     wanted = write(store).read_bytes()
     code = (

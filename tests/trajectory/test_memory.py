@@ -53,6 +53,7 @@ READS = {
     "weights": (lambda run: run.weights(int(run.iterations[-2])), 6, 2),
     "weights of a layer": (lambda run: run.weights(int(run.iterations[-2]), ["b.weight"]), 6, 1),
     "walk": (lambda run: deque(run.walk(), maxlen=0), 6, 2),
+    "walk without copies": (lambda run: deque(run.walk(copy=False), maxlen=0), 4, 2),
     "walk a layer": (lambda run: deque(run.walk(tensors=["a.weight"]), maxlen=0), 6, 1),
     "part of a walk": (lambda run: deque(run.walk(10, 45), maxlen=0), 6, 2),
     "steps": (lambda run: deque(run.steps(), maxlen=0), 7, 2),

@@ -6,7 +6,7 @@ import pytest
 from trajectory.made_runs import manifest, random_walk, same_bits, tensor, write
 
 from lca_analysis.errors import NotFoundError
-from lca_analysis.trajectory import RunWriter, bfloat16_to_float32, describe, open_run
+from lca_analysis.trajectory import RunWriter, bfloat16_to_float32, blocks, describe, open_run
 from lca_analysis.trajectory.block_decoding import BlockDecoder
 
 
@@ -64,6 +64,34 @@ def test_points_belong_to_the_caller(small_run):
             array[...] = 0
     for found, weights in zip(kept, points, strict=True):
         assert all(same_bits(found[name], array) for name, array in weights.items())
+
+
+@pytest.mark.parametrize("names", [None, ["a.bias"], ["count", "a.weight"]])
+def test_points_without_copies_hold_until_the_next_but_one(small_run, names):
+    path, points = small_run
+    before = None
+    for point in open_run(path).walk(1, tensors=names, copy=False):
+        exact = points[point.iteration]
+        assert all(same_bits(array, exact[name]) for name, array in point.weights.items())
+        if before is not None:  # also where a keyframe, at 4 and 8, came in between
+            earlier = points[before.iteration]
+            assert all(same_bits(array, earlier[name]) for name, array in before.weights.items())
+        before = point
+
+
+def test_tensors_without_copies_lie_one_behind_the_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(blocks, "BLOCK_SIZE", 6)
+    tensors = [tensor("a.weight", (3, 5)), tensor("b.weight", (2,), "float64"), tensor("c.weight", (4,))]
+    walk = random_walk(19, 3, seed=2)
+    points = [{"a.weight": w[:15].reshape(3, 5), "b.weight": np.ones(2) * t, "c.weight": w[15:]} for t, w in
+              enumerate(walk)]  # fmt: skip
+    write(tmp_path / "run", manifest(tensors), points)
+    for t, point in enumerate(open_run(tmp_path / "run").walk(copy=False)):
+        first, last = point.weights["a.weight"], point.weights["c.weight"]
+        assert all(same_bits(point.weights[name], array) for name, array in points[t].items())
+        assert first.ctypes.data % 64 == 0
+        assert last.ctypes.data == first.ctypes.data + first.nbytes
+        assert first.base is last.base is not None
 
 
 def test_steps_are_the_differences_of_points(small_run):
