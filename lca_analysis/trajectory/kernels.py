@@ -13,7 +13,7 @@ from lca_analysis.trajectory.compiled import bits_as, inner, kernel
 
 
 @inner
-def _to_ordered(word: Any, top: Any) -> Any:
+def to_ordered(word: Any, top: Any) -> Any:
     """Map the word of a float so that unsigned order is numeric order."""
     as_word = type(top)
     return as_word(~word) if word & top else as_word(word | top)
@@ -21,7 +21,7 @@ def _to_ordered(word: Any, top: Any) -> Any:
 
 @inner
 def _from_ordered(ordered: Any, top: Any) -> Any:
-    """Undo `_to_ordered`."""
+    """Undo `to_ordered`."""
     as_word = type(top)
     return as_word(ordered ^ top) if ordered & top else as_word(~ordered)
 
@@ -31,26 +31,31 @@ def _predict(last: Any, before: Any, predictor: int, factor: Any, infinity: Any,
     """Predict an ordered word by no, the step's, or the momentum predictor (0, 1, 2)."""
     as_word = type(top)
     if predictor == 1:
-        ordered = _to_ordered(last, top)
-        return as_word(ordered + as_word(ordered - _to_ordered(before, top)))
+        ordered = to_ordered(last, top)
+        return as_word(ordered + as_word(ordered - to_ordered(before, top)))
     if predictor == 2:
         value = bits_as(last, factor)
         guess = bits_as(value + (bits_as(before, factor) - value) * factor, top)
         if guess & infinity != infinity:
-            return _to_ordered(guess, top)
-    return _to_ordered(last, top)
+            return to_ordered(guess, top)
+    return to_ordered(last, top)
+
+
+@inner
+def fold_word(word: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any) -> Any:
+    """Fold the residual of a word."""
+    as_word = type(top)
+    difference = as_word(to_ordered(word, top) - _predict(last, before, predictor, factor, infinity, top))
+    twice = as_word(difference + difference)
+    return as_word(~twice) if difference & top else twice
 
 
 @inner
 def _fold(
     words: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any, folded: Any
 ) -> None:
-    as_word = type(top)
     for i in range(words.size):
-        guess = _predict(last[i], before[i], predictor, factor, infinity, top)
-        difference = as_word(_to_ordered(words[i], top) - guess)
-        twice = as_word(difference + difference)
-        folded[i] = as_word(~twice) if difference & top else twice
+        folded[i] = fold_word(words[i], last[i], before[i], predictor, factor, infinity, top)
         before[i] = words[i]
 
 
