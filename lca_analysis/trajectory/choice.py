@@ -52,4 +52,4 @@ class PredictorChoice:
 
 def _places(piece: Piece, most: int) -> NDArray[np.uint32]:
     """About `most` places of a piece, or all; by an odd stride, so as not to see one column of a matrix only."""
-    return np.arange(piece.offset, piece.offset + piece.size, max(1, piece.size // most) | 1, np.uint32)
+    return np.arange(piece.offset, piece.offset + piece.size, max(1, piece.size // most) | 1, dtype=np.uint32)

@@ -99,6 +99,16 @@ class SegmentDecoder:
             start += size
 
     @cached_property
+    def _stretches(self) -> dict[int, slice]:
+        """Where the tensors lie that a block holds whole, by its number, if all of them are chosen: copied as one."""
+        found: dict[int, slice] = {}
+        for number, block in enumerate(self._blocks):
+            whole = [piece for piece in block.pieces if piece.size == self._manifest.tensors[piece.tensor].size]
+            if whole and all(piece.tensor in self._chosen for piece in whole):
+                found[number] = slice(whole[0].place.start, whole[-1].place.stop)
+        return found
+
+    @cached_property
     def _places(self) -> list[tuple[TensorInfo, WordFormat, list[tuple[int, slice]]]]:
         """The chosen tensors, and where the pieces of each lie: number of the block, and place in it."""
         places: dict[int, list[tuple[int, slice]]] = {number: [] for number in self._chosen}
@@ -110,21 +120,30 @@ class SegmentDecoder:
         return [(tensor, word_format(tensor.dtype), places[number]) for number, tensor in chosen.items()]
 
     def _tensors(self, decoders: dict[int, BlockDecoder]) -> dict[str, NDArray[Any]]:
-        """Assemble the chosen tensors from the decoded blocks."""
+        """Assemble the chosen tensors from the decoded blocks.
+
+        Always copies: what a caller does to them must not reach the decoder, whose next point builds on this one.
+        """
         words = {number: decoder.words for number, decoder in decoders.items()}
-        return {
-            tensor.name: _join(tensor, form, [words[number][place] for number, place in places])
-            for tensor, form, places in self._places
+        copies = {
+            number: np.array(from_words(words[number][stretch], self._blocks[number].form))
+            for number, stretch in self._stretches.items()
         }
+        tensors: dict[str, NDArray[Any]] = {}
+        for tensor, form, places in self._places:
+            number, place = places[0] if places else (None, slice(0))
+            if len(places) == 1 and number in copies:
+                start = self._stretches[number].start
+                flat = copies[number][place.start - start : place.stop - start]
+            else:
+                flat = _join([words[number][place] for number, place in places], form)
+            tensors[tensor.name] = flat.reshape(tensor.shape)
+        return tensors
 
 
-def _join(tensor: TensorInfo, form: WordFormat, parts: list[Words]) -> NDArray[Any]:
-    """Put the pieces of one tensor together in its dtype and shape."""
-    if not parts:
-        return np.empty(tensor.shape, form.storage)
-    # Always a copy: what a caller does to it must not reach the decoder, whose next point builds on this one.
-    words = parts[0].copy() if len(parts) == 1 else np.concatenate(parts)
-    return from_words(words, form).reshape(tensor.shape)
+def _join(parts: list[Words], form: WordFormat) -> NDArray[Any]:
+    """Put copies of the pieces of one tensor together."""
+    return from_words(np.concatenate(parts), form) if parts else np.empty(0, form.storage)
 
 
 def _decode_block(decoder: BlockDecoder, kind: str, header: BlockHeader, data: memoryview) -> None:

@@ -23,7 +23,7 @@ _LENGTHS = struct.Struct("<4sIQI")
 _PREFIX = struct.Struct("<4sIQII")
 _COMMIT = struct.Struct("<I4s")
 _MAGIC, _DONE = b"LCAF", b"DONE"
-Part = bytes | bytearray
+Part = bytes | bytearray | memoryview
 
 
 class FrameHeader(msgspec.Struct, array_like=True):

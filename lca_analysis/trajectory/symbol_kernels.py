@@ -17,6 +17,7 @@ from lca_analysis.trajectory.low_bits import NOTHING, finish, get, put
 from lca_analysis.trajectory.symbols import CONTEXTS, LANES
 
 SMALLEST_GROUP = 4096  # words; part of the format: a group has code tables of its own
+_STRETCH = 512  # words whose sums are taken together: the sum of their widths fits into 16 bits
 _W = np.uint64
 
 
@@ -47,12 +48,10 @@ def _count(contexts: Any, counts: Any) -> None:
     counts[:] = 0
     part = _W(contexts.size) // _W(LANES)
     for i in range(part):
-        counts[0, contexts[i]] += np.uint32(1)
-        counts[1, contexts[i + part]] += np.uint32(1)
-        counts[2, contexts[i + _W(2) * part]] += np.uint32(1)
-        counts[3, contexts[i + _W(3) * part]] += np.uint32(1)
-    for i in range(_W(4) * part, _W(contexts.size)):
-        counts[3, contexts[i]] += np.uint32(1)
+        for lane in range(LANES):
+            counts[lane, contexts[i + _W(lane) * part]] += np.uint32(1)
+    for i in range(_W(LANES) * part, _W(contexts.size)):
+        counts[LANES - 1, contexts[i]] += np.uint32(1)
 
 
 @inner
@@ -87,6 +86,30 @@ def _place(i: Any, lane: Any, contexts: Any, groups: Any, starts: Any) -> Any:
 
 
 @inner
+def _scatter(contexts: Any, groups: Any, starts: Any, placed: Any, symbols: Any) -> None:
+    """Put symbols where their groups are; lanes take turns."""
+    part, size = _W(placed.size) // _W(LANES), _W(placed.size)
+    for i in range(part):
+        for lane in range(LANES):
+            word = i + _W(lane) * part
+            symbols[_place(word, lane, contexts, groups, starts)] = placed[word]
+    for i in range(_W(LANES) * part, size):
+        symbols[_place(i, LANES - 1, contexts, groups, starts)] = placed[i]
+
+
+@inner
+def _gather(contexts: Any, groups: Any, starts: Any, placed: Any, symbols: Any) -> None:
+    """Undo `_scatter`."""
+    part, size = _W(placed.size) // _W(LANES), _W(placed.size)
+    for i in range(part):
+        for lane in range(LANES):
+            word = i + _W(lane) * part
+            placed[word] = symbols[_place(word, lane, contexts, groups, starts)]
+    for i in range(_W(LANES) * part, size):
+        placed[i] = symbols[_place(i, LANES - 1, contexts, groups, starts)]
+
+
+@inner
 def _learn(means: Any, placed: Any, young: Any) -> None:
     """Take symbols into the means of their places: with a weight of 1/8, or all of them where nothing is known yet."""
     if young:
@@ -100,44 +123,58 @@ def _learn(means: Any, placed: Any, young: Any) -> None:
 
 
 @inner
-def _split(folded: Any, contexts: Any, groups: Any, starts: Any, placed: Any, symbols: Any, low: Any) -> Any:
+def _split(folded: Any, placed: Any, low: Any) -> Any:
     """Split words in symbols and low bits; how many 64-bit words of low bits there are."""
-    under_way, end, size = NOTHING, _W(0), _W(folded.size)
-    for lane in range(LANES):
-        begin, end = end, end + size // _W(LANES) if lane < LANES - 1 else size
-        for i in range(begin, end):
-            wide = _W(folded[i])
-            width = max(_W(64) - leading_zeros(wide), _W(2)) - _W(2)
-            symbol = (wide >> width) + _W(2) * width
-            placed[i] = symbol
-            symbols[_place(i, lane, contexts, groups, starts)] = symbol
-            under_way = put(low, under_way, wide & ((_W(1) << width) - _W(1)), width)
+    under_way = NOTHING
+    for i in range(_W(folded.size)):
+        wide = _W(folded[i])
+        width = max(_W(64) - leading_zeros(wide), _W(2)) - _W(2)
+        placed[i] = (wide >> width) + _W(2) * width
+        rest = wide & ((_W(1) << width) - _W(1))
+        if folded.itemsize > 4:  # known when this is compiled
+            less = min(width, _W(32))
+            under_way = put(low, under_way, rest & _W(0xFFFFFFFF), less)
+            rest, width = rest >> _W(32), width - less
+        under_way = put(low, under_way, rest, width)
     return finish(low, under_way)
 
 
 @kernel
 def weighted_sum(words: Any) -> Any:
-    """Add words up, each times an odd number of its own, modulo 2^64: what one changed word always changes."""
+    """Add words up, each times an odd number of its own, modulo 2^64: what one changed word always changes.
+
+    The number of the i-th is 2 i + 1; taken apart by stretches, it is small enough to be multiplied by in one go.
+    """
     total = _W(0)
-    for i in range(words.size):
-        total += _W(words[i]) * _W(2 * i + 1)
+    for start in range(0, words.size, _STRETCH):
+        plain, rising = _W(0), _W(0)
+        stretch = words[start : start + _STRETCH]
+        for i in range(stretch.size):
+            plain += _W(stretch[i])
+            rising += _W(stretch[i]) * _W(np.uint32(i))
+        total += plain * _W(2 * start + 1) + _W(2) * rising
     return total
 
 
 @kernel
-def pack(folded: Any, means: Any, young: Any, contexts: Any, counts: Any, groups: Any, starts: Any, segments: Any,
-         placed: Any, symbols: Any, low: Any) -> Any:  # fmt: skip
-    """Code folded residuals; gives the numbers of groups and of words of low bits."""
+def pack(folded: Any, grouped: bool, means: Any, young: Any, contexts: Any, counts: Any, groups: Any, starts: Any,
+         segments: Any, placed: Any, symbols: Any, low: Any) -> Any:  # fmt: skip
+    """Code folded residuals, in groups or not; gives the numbers of groups and of words of low bits."""
+    if not grouped:
+        segments[0], segments[1] = 0, folded.size
+        return 1, _split(folded, symbols, low)
     number = plan(means, contexts, counts, groups, starts, segments)
-    used = _split(folded, contexts, groups, starts, placed, symbols, low)
+    used = _split(folded, placed, low)
+    _scatter(contexts, groups, starts, placed, symbols)
     _learn(means, placed, young)
     return number, used
 
 
 @kernel
 def fold_and_pack(lot: Any, number: Any, limit: Any, last: Any, before: Any, ends: Any, predictors: Any, factors: Any,
-                  infinity: Any, top: Any, folded: Any, means: Any, young: Any, contexts: Any, counts: Any, groups: Any,
-                  starts: Any, segments: Any, placed: Any, symbols: Any, low: Any, found: Any) -> int:  # fmt: skip
+                  infinity: Any, top: Any, folded: Any, grouped: bool, means: Any, young: Any, contexts: Any,
+                  counts: Any, groups: Any, starts: Any, segments: Any, placed: Any, symbols: Any, low: Any,
+                  found: Any) -> int:  # fmt: skip
     """Do `fold`, `pack` and `weighted_sum` for the points of a lot; how many of them were coded.
 
     All in one call, so that the interpreter is asked for once. It ends early behind a point of more words of low bits
@@ -148,8 +185,8 @@ def fold_and_pack(lot: Any, number: Any, limit: Any, last: Any, before: Any, end
     for k in range(number):
         fold(lot[k], last, before, ends, predictors, factors, infinity, top, folded)
         last, before = before, last
-        joined, used = pack(folded, means, young and k == 0, contexts, counts, groups, starts, segments[behind:],
-                            placed, symbols[k], low[k])  # fmt: skip
+        joined, used = pack(folded, grouped, means, young and k == 0, contexts, counts, groups, starts,
+                            segments[behind:], placed, symbols[k], low[k])  # fmt: skip
         for group in range(joined):
             segments[behind + 2 * group] += np.uint64(k) * np.uint64(folded.size)
         behind += 2 * joined
@@ -160,36 +197,37 @@ def fold_and_pack(lot: Any, number: Any, limit: Any, last: Any, before: Any, end
 
 
 @kernel
-def low_words(symbols: Any, most: Any) -> int:
+def low_words(symbols: Any, most: int) -> int:
     """How many 64-bit words of low bits some symbols have; −1 where one is none of words so wide."""
-    total: Any = 0
-    largest: Any = 0
-    for i in range(symbols.size):
-        symbol: Any = np.int64(symbols[i])
-        total += max(symbol >> 1, 1) - 1
-        largest = max(largest, symbol)
-    return -1 if largest >= most else (total + 63) >> 6
+    total, largest = _W(0), np.uint8(0)
+    for start in range(0, symbols.size, _STRETCH):
+        some, stretch = np.uint16(0), symbols[start : start + _STRETCH]
+        for i in range(stretch.size):
+            some = np.uint16(some + (np.uint8(max(np.uint8(stretch[i] >> np.uint8(1)), np.uint8(1))) - np.uint8(1)))
+            largest = np.uint8(max(largest, stretch[i]))
+        total += _W(some)
+    return -1 if largest >= most else np.int64((total + _W(63)) >> _W(6))
 
 
 @kernel
-def unpack(folded: Any, means: Any, young: Any, contexts: Any, groups: Any, starts: Any, placed: Any, symbols: Any,
-           low: Any, bases: Any, widths: Any) -> None:  # fmt: skip
-    """Undo `pack`, behind `plan`; `low` has a 64-bit word more than it needs.
+def unpack_symbols(means: Any, young: Any, contexts: Any, groups: Any, starts: Any, placed: Any, symbols: Any) -> None:
+    """Put symbols in the places of their words, behind `plan`."""
+    _gather(contexts, groups, starts, placed, symbols)
+    _learn(means, placed, young)
+
+
+@kernel
+def unpack(folded: Any, placed: Any, low: Any, bases: Any, widths: Any) -> None:
+    """Put symbols and low bits together.
 
     `bases` and `widths` say for each symbol what word it stands for without low bits, and how many those are.
     """
-    part, size = _W(folded.size) // _W(LANES), _W(folded.size)
-    for i in range(part):
-        placed[i] = symbols[_place(i, 0, contexts, groups, starts)]
-        placed[i + part] = symbols[_place(i + part, 1, contexts, groups, starts)]
-        placed[i + _W(2) * part] = symbols[_place(i + _W(2) * part, 2, contexts, groups, starts)]
-        placed[i + _W(3) * part] = symbols[_place(i + _W(3) * part, 3, contexts, groups, starts)]
-    for i in range(_W(4) * part, size):
-        placed[i] = symbols[_place(i, 3, contexts, groups, starts)]
-    _learn(means, placed, young)
     position = _W(0)
-    for i in range(size):
+    for i in range(_W(folded.size)):
         symbol = placed[i]
         width = _W(widths[symbol])
-        folded[i] = bases[symbol] | (get(low, position) & ((_W(1) << width) - _W(1)))
+        bits = get(low, position)
+        if folded.itemsize > 4:
+            bits = (bits & _W(0xFFFFFFFF)) | (get(low, position + _W(32)) << _W(32))
+        folded[i] = bases[symbol] | (bits & ((_W(1) << width) - _W(1)))
         position += width

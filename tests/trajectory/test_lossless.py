@@ -59,7 +59,9 @@ def test_any_trajectory_of_any_dtype_comes_back_to_the_bit(trajectory, preset, s
         read_back(path, named)
 
 
-@pytest.mark.parametrize(("version", "preset"), [(4, "fast"), (3, "small"), (3, "fast"), (2, "small")])
+@pytest.mark.parametrize(
+    ("version", "preset"), [(5, "small"), (5, "fast"), (4, "fast"), (3, "small"), (3, "fast"), (2, "small")]
+)
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 def test_a_tensor_large_enough_for_groups_and_classes_comes_back_to_the_bit(tmp_path, dtype, version, preset):
     walk = random_walk(9000, 14)
