@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import numba
-from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -65,7 +64,7 @@ leading_zeros: Callable[[Any], Any] = cast(Any, intrinsic(_leading_zeros))
 def _pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     """Where a 64-bit word begins in an array of bytes."""
     data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-    return builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(64).as_pointer())
+    return builder.bitcast(builder.gep(data, [arguments[1]]), context.get_value_type(types.uint64).as_pointer())
 
 
 def _load_word(typing_context: Any, array: Any, place: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +63,7 @@ class SegmentDecoder:
                 if last is not None and iteration > last:
                     return
                 try:
-                    header, payload = read_frame(file, entry)
+                    header, payload = read_frame(file, entry, scratch)
                     self._decode(decoders, header, payload)
                     del payload  # not needed beside the tensors
                 except CorruptError as error:
@@ -109,15 +109,22 @@ class SegmentDecoder:
         return found
 
     @cached_property
-    def _places(self) -> list[tuple[TensorInfo, WordFormat, list[tuple[int, slice]]]]:
-        """The chosen tensors, and where the pieces of each lie: number of the block, and place in it."""
-        places: dict[int, list[tuple[int, slice]]] = {number: [] for number in self._chosen}
+    def _places(self) -> list["_Place"]:
+        """Where the chosen tensors lie."""
+        found: dict[int, list[tuple[int, slice]]] = {number: [] for number in self._chosen}
         for number, block in enumerate(self._blocks):
             for piece in block.pieces:
-                if piece.tensor in places:
-                    places[piece.tensor].append((number, piece.place))
-        chosen = {number: self._manifest.tensors[number] for number in self._chosen}
-        return [(tensor, word_format(tensor.dtype), places[number]) for number, tensor in chosen.items()]
+                if piece.tensor in found:
+                    found[piece.tensor].append((number, piece.place))
+        return [self._place(self._manifest.tensors[number], pieces) for number, pieces in found.items()]
+
+    def _place(self, tensor: TensorInfo, pieces: list[tuple[int, slice]]) -> "_Place":
+        """Say where a tensor lies: in a stretch that is copied as one, or in pieces."""
+        form = word_format(tensor.dtype)
+        if len(pieces) == 1 and (stretch := self._stretches.get(pieces[0][0])) is not None:
+            (number, place), start = pieces[0], stretch.start
+            return _Place(tensor.name, tensor.shape, form, number, slice(place.start - start, place.stop - start), [])
+        return _Place(tensor.name, tensor.shape, form, None, slice(0), pieces)
 
     def _tensors(self, decoders: dict[int, BlockDecoder]) -> dict[str, NDArray[Any]]:
         """Assemble the chosen tensors from the decoded blocks.
@@ -130,15 +137,23 @@ class SegmentDecoder:
             for number, stretch in self._stretches.items()
         }
         tensors: dict[str, NDArray[Any]] = {}
-        for tensor, form, places in self._places:
-            number, place = places[0] if places else (None, slice(0))
-            if len(places) == 1 and number in copies:
-                start = self._stretches[number].start
-                flat = copies[number][place.start - start : place.stop - start]
+        for name, shape, form, number, place, pieces in self._places:
+            if number is None:
+                tensors[name] = _join([words[block][part] for block, part in pieces], form).reshape(shape)
             else:
-                flat = _join([words[number][place] for number, place in places], form)
-            tensors[tensor.name] = flat.reshape(tensor.shape)
+                tensors[name] = copies[number][place].reshape(shape)
         return tensors
+
+
+class _Place(NamedTuple):
+    """Where a tensor lies: the block whose stretch holds it, and its place in that; or else its pieces."""
+
+    name: str
+    shape: tuple[int, ...]
+    form: WordFormat
+    block: int | None
+    place: slice
+    pieces: list[tuple[int, slice]]
 
 
 def _join(parts: list[Words], form: WordFormat) -> NDArray[Any]:

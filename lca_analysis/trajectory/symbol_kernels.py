@@ -87,19 +87,24 @@ def _place(i: Any, lane: Any, contexts: Any, groups: Any, starts: Any) -> Any:
 
 @inner
 def _scatter(contexts: Any, groups: Any, starts: Any, placed: Any, symbols: Any) -> None:
-    """Put symbols where their groups are; lanes take turns."""
+    """Put symbols where their groups are; first the places of some, so that no look-up waits for a symbol's."""
     part, size = _W(placed.size) // _W(LANES), _W(placed.size)
-    for i in range(part):
+    places = np.empty((LANES, _STRETCH), np.uint32)
+    for begin in range(_W(0), part, _W(_STRETCH)):
+        some = min(_W(_STRETCH), part - begin)
+        for i in range(some):
+            for lane in range(LANES):
+                places[lane, i] = _place(begin + i + _W(lane) * part, lane, contexts, groups, starts)
         for lane in range(LANES):
-            word = i + _W(lane) * part
-            symbols[_place(word, lane, contexts, groups, starts)] = placed[word]
+            for i in range(some):
+                symbols[places[lane, i]] = placed[begin + i + _W(lane) * part]
     for i in range(_W(LANES) * part, size):
         symbols[_place(i, LANES - 1, contexts, groups, starts)] = placed[i]
 
 
 @inner
 def _gather(contexts: Any, groups: Any, starts: Any, placed: Any, symbols: Any) -> None:
-    """Undo `_scatter`."""
+    """Undo `_scatter`; lanes take turns."""
     part, size = _W(placed.size) // _W(LANES), _W(placed.size)
     for i in range(part):
         for lane in range(LANES):
@@ -197,7 +202,7 @@ def fold_and_pack(lot: Any, number: Any, limit: Any, last: Any, before: Any, end
 
 
 @kernel
-def low_words(symbols: Any, most: int) -> int:
+def low_words(symbols: Any, most: int) -> Any:
     """How many 64-bit words of low bits some symbols have; −1 where one is none of words so wide."""
     total, largest = _W(0), np.uint8(0)
     for start in range(0, symbols.size, _STRETCH):

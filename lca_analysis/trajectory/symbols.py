@@ -23,7 +23,7 @@ from lca_analysis.trajectory.words import WordFormat, Words
 CONTEXTS = 128  # a symbol is less than twice the largest word's bits, and a context is a rounded mean of symbols
 _Planned = tuple[Words, Words, Words, Words, Words]
 _Work = tuple[Words, Words, Words]
-LANES = 8  # parts of a block that kernels go through side by side
+LANES = 2  # parts of a block that kernels go through side by side
 LOT = 8  # points at most that are coded in one call
 
 
@@ -74,7 +74,7 @@ class Symbols:
         planned, (placed, symbols, low) = self._memory(self._grouped, behind + len(lot))
         segments = np.empty(2 * CONTEXTS * len(lot), np.uint64)
         found = np.empty((len(lot), 3), np.uint64)
-        arrays = self._grouped, self._means, self._young, *planned[:-1], segments, placed
+        arrays: Any = self._grouped, self._means, self._young, *planned[:-1], segments, placed
         padded = (*lot, *[lot[0]] * (LOT - len(lot)))
         rows = low.reshape(behind + len(lot), -1)[behind:]
         done = kernels.fold_and_pack(

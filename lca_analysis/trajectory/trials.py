@@ -63,9 +63,9 @@ def try_out(state: BlockState, words: Words, sample: Sample, momenta: NDArray[np
         return try_out_plainly(state, words, sample, momenta, turn)
     from lca_analysis.trajectory import trial_kernels as kernels
 
-    *arguments, tried, costs = _arguments(momenta, turn, form)
-    rows = kernels.try_out(words, state.words, state.before, *sample, *arguments, tried, costs)
-    return tried[:rows], costs[:rows]
+    arguments = _arguments(momenta, turn, form)
+    rows = kernels.try_out(words, state.words, state.before, *sample, *arguments)
+    return arguments[-2][:rows], arguments[-1][:rows]
 
 
 def _arguments(momenta: NDArray[np.float64], turn: int, form: WordFormat) -> tuple[Any, ...]:
@@ -109,7 +109,8 @@ def _candidates(
         candidates += [np.full(len(ends), mode), np.full(len(ends), np.rint(1000 * mode) / 1000)]
     if len(ends) > 1:
         place = slice(ends[turn - 1] if turn else 0, ends[turn])
-        own = momentum_mode(*(point[place] for point in points), form)
+        now, last, before = (point[place] for point in points)
+        own = momentum_mode(now, last, before, form)
         if own is not None:
             candidates.append(np.where(np.arange(len(ends)) == turn, own, momenta))
     return candidates
