@@ -11,7 +11,7 @@ from lca_analysis.trajectory.checksums import checksum
 from lca_analysis.trajectory.classes import SMALLEST_CLASS, ResidualClasses
 from lca_analysis.trajectory.entropy import Stream, compress, decompress_parts
 from lca_analysis.trajectory.presets import KEPT, PLAIN, SORTED, SYMBOLS, UNGROUPED, Preset, is_turn
-from lca_analysis.trajectory.residuals import fold, is_compiled, kernel_spans
+from lca_analysis.trajectory.residuals import fold, is_compiled, kernel_spans, unfold
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.state import BlockState
 from lca_analysis.trajectory.symbols import LOT, Symbols
@@ -53,6 +53,9 @@ class ResidualCoder(Protocol):
     def unpack(self, order: int, streams: list[memoryview], folded: Words) -> None:
         """Undo `pack`; CorruptError for what cannot be."""
 
+    def restore(self, state: BlockState, order: int, streams: list[memoryview], chosen: Chosen) -> int:
+        """Undo `code` for a point, but for moving on; the checksum of its words. CorruptError for what cannot be."""
+
 
 def residual_coder(block: Block, version: int, scratch: Scratch, preset: Preset | None = None) -> ResidualCoder:
     """Make the coder of a format version; a decoder has no preset."""
@@ -78,12 +81,12 @@ class SymbolCoder:
     ) -> list[Coded]:
         """Fold points that follow the state, move on to them, and `pack`: in one kernel where there is one."""
         words = lot[0]
-        folded = self._scratch.array("folded", words.size, words.dtype)
         if not is_compiled(state.block.form):
+            folded = self._scratch.array("folded", words.size, words.dtype)
             fold(state, words, *chosen, folded)
             return [Coded(*self.pack(folded), checksum(words, SYMBOLS_SINCE))]
         most = int(min(limit - _OF_SYMBOLS * words.size, 8.0 * words.size) // 8)
-        coded = self._symbols.fold_and_pack(state, lot[:LOT], kernel_spans(state, *chosen), folded, most, behind)
+        coded = self._symbols.fold_and_pack(state, lot[:LOT], kernel_spans(state, *chosen), most, behind)
         return [Coded(self._order, *point) for point in coded]
 
     def weight(self, streams: list[Stream]) -> float:
@@ -96,12 +99,23 @@ class SymbolCoder:
 
     def unpack(self, order: int, streams: list[memoryview], folded: Words) -> None:
         """Undo `pack`."""
-        if order == UNGROUPED and self._version >= UNGROUPED_SINCE:
-            self._symbols.unpack_ungrouped(streams, folded)
-        elif order == SYMBOLS:
-            self._symbols.unpack(streams, folded)
-        else:
-            raise CorruptError("the frame names an order that does not exist")
+        self._symbols.unpack(streams, self._is_grouped(order), folded)
+
+    def restore(self, state: BlockState, order: int, streams: list[memoryview], chosen: Chosen) -> int:
+        """Undo `code`: in one kernel where there is one."""
+        grouped = self._is_grouped(order)
+        if is_compiled(state.block.form):
+            return self._symbols.unpack_and_unfold(streams, grouped, state, kernel_spans(state, *chosen))
+        folded = self._scratch.array("folded", self._size, state.words.dtype)
+        self._symbols.unpack(streams, grouped, folded)
+        unfold(state, *chosen, folded)
+        return checksum(state.before, SYMBOLS_SINCE)
+
+    def _is_grouped(self, order: int) -> bool:
+        """Whether symbols are in groups; CorruptError for an order that the format version does not have."""
+        if order == SYMBOLS or (order == UNGROUPED and self._version >= UNGROUPED_SINCE):
+            return order == SYMBOLS
+        raise CorruptError("the frame names an order that does not exist")
 
 
 class ClassCoder:
@@ -168,3 +182,10 @@ class ClassCoder:
             decompress_parts(streams, placed, classes.ends)
             classes.unsort(placed, folded)
         classes.update(folded)
+
+    def restore(self, state: BlockState, order: int, streams: list[memoryview], chosen: Chosen) -> int:
+        """Undo `code`."""
+        folded = self._scratch.array("folded", state.block.size, state.words.dtype)
+        self.unpack(order, streams, folded)
+        unfold(state, *chosen, folded)
+        return checksum(state.before, SYMBOLS_SINCE - 1)

@@ -51,16 +51,18 @@ def fold_word(word: Any, last: Any, before: Any, predictor: int, factor: Any, in
 
 
 @inner
-def _fold(
+def fold_span(
     words: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any, folded: Any
 ) -> None:
+    """Fold words that are predicted alike, and put them in the place of the point before the last."""
     for i in range(words.size):
         folded[i] = fold_word(words[i], last[i], before[i], predictor, factor, infinity, top)
         before[i] = words[i]
 
 
 @inner
-def _unfold(folded: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any) -> None:
+def unfold_span(folded: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any) -> None:
+    """Undo the folding of words that are predicted alike."""
     as_word = type(top)
     for i in range(folded.size):
         guess = _predict(last[i], before[i], predictor, factor, infinity, top)
@@ -76,8 +78,8 @@ def fold(words: Any, last: Any, before: Any, ends: Any, predictors: Any, factors
     begin = 0
     for span in range(ends.size):
         end = ends[span]
-        _fold(words[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top,
-              folded[begin:end])  # fmt: skip
+        fold_span(words[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top,
+                  folded[begin:end])  # fmt: skip
         begin = end
 
 
@@ -88,7 +90,8 @@ def unfold(folded: Any, last: Any, before: Any, ends: Any, predictors: Any, fact
     begin = 0
     for span in range(ends.size):
         end = ends[span]
-        _unfold(folded[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top)
+        unfold_span(folded[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity,
+                    top)  # fmt: skip
         begin = end
 
 

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from lca_analysis.trajectory.compiled import inner, kernel, leading_zeros
-from lca_analysis.trajectory.kernels import fold
+from lca_analysis.trajectory.kernels import fold_span, unfold_span
 from lca_analysis.trajectory.low_bits import NOTHING, finish, get, put
 from lca_analysis.trajectory.symbols import CONTEXTS, LANES
 
 SMALLEST_GROUP = 4096  # words; part of the format: a group has code tables of its own
 _STRETCH = 512  # words whose sums are taken together: the sum of their widths fits into 16 bits
+_AT_A_TIME = 4096  # words
 _W = np.uint64
 
 
@@ -128,9 +129,8 @@ def _learn(means: Any, placed: Any, young: Any) -> None:
 
 
 @inner
-def _split(folded: Any, placed: Any, low: Any) -> Any:
-    """Split words in symbols and low bits; how many 64-bit words of low bits there are."""
-    under_way = NOTHING
+def _split(folded: Any, placed: Any, low: Any, under_way: Any) -> Any:
+    """Split words in symbols and low bits, which are put behind others; gives what is under way then."""
     for i in range(_W(folded.size)):
         wide = _W(folded[i])
         width = max(_W(64) - leading_zeros(wide), _W(2)) - _W(2)
@@ -141,14 +141,20 @@ def _split(folded: Any, placed: Any, low: Any) -> Any:
             under_way = put(low, under_way, rest & _W(0xFFFFFFFF), less)
             rest, width = rest >> _W(32), width - less
         under_way = put(low, under_way, rest, width)
-    return finish(low, under_way)
+    return under_way
 
 
 @kernel
 def weighted_sum(words: Any) -> Any:
-    """Add words up, each times an odd number of its own, modulo 2^64: what one changed word always changes.
+    """Add words up, each times an odd number of its own, modulo 2^64: what one changed word always changes."""
+    return _weighted_sum(words, 0)
 
-    The number of the i-th is 2 i + 1; taken apart by stretches, it is small enough to be multiplied by in one go.
+
+@inner
+def _weighted_sum(words: Any, before: int) -> Any:
+    """Add up words behind so many others; the number of the i-th word of a block is 2 i + 1.
+
+    Taken apart by stretches, it is small enough to be multiplied by in one go.
     """
     total = _W(0)
     for start in range(0, words.size, _STRETCH):
@@ -157,7 +163,7 @@ def weighted_sum(words: Any) -> Any:
         for i in range(stretch.size):
             plain += _W(stretch[i])
             rising += _W(stretch[i]) * _W(np.uint32(i))
-        total += plain * _W(2 * start + 1) + _W(2) * rising
+        total += plain * _W(2 * (before + start) + 1) + _W(2) * rising
     return total
 
 
@@ -165,20 +171,27 @@ def weighted_sum(words: Any) -> Any:
 def pack(folded: Any, grouped: bool, means: Any, young: Any, contexts: Any, counts: Any, groups: Any, starts: Any,
          segments: Any, placed: Any, symbols: Any, low: Any) -> Any:  # fmt: skip
     """Code folded residuals, in groups or not; gives the numbers of groups and of words of low bits."""
+    used = finish(low, _split(folded, placed if grouped else symbols, low, NOTHING))
     if not grouped:
         segments[0], segments[1] = 0, folded.size
-        return 1, _split(folded, symbols, low)
+        return 1, used
+    return _join(means, young, contexts, counts, groups, starts, segments, placed, symbols), used
+
+
+@inner
+def _join(means: Any, young: Any, contexts: Any, counts: Any, groups: Any, starts: Any, segments: Any, placed: Any,
+          symbols: Any) -> int:  # fmt: skip
+    """Put symbols in groups, and learn from them; how many groups."""
     number = plan(means, contexts, counts, groups, starts, segments)
-    used = _split(folded, placed, low)
     _scatter(contexts, groups, starts, placed, symbols)
     _learn(means, placed, young)
-    return number, used
+    return number
 
 
 @kernel
 def fold_and_pack(lot: Any, number: Any, limit: Any, last: Any, before: Any, ends: Any, predictors: Any, factors: Any,
-                  infinity: Any, top: Any, folded: Any, grouped: bool, means: Any, young: Any, contexts: Any,
-                  counts: Any, groups: Any, starts: Any, segments: Any, placed: Any, symbols: Any, low: Any,
+                  infinity: Any, top: Any, grouped: bool, means: Any, young: Any, contexts: Any, counts: Any,
+                  groups: Any, starts: Any, segments: Any, placed: Any, symbols: Any, low: Any,
                   found: Any) -> int:  # fmt: skip
     """Do `fold`, `pack` and `weighted_sum` for the points of a lot; how many of them were coded.
 
@@ -188,17 +201,39 @@ def fold_and_pack(lot: Any, number: Any, limit: Any, last: Any, before: Any, end
     """
     behind = 0
     for k in range(number):
-        fold(lot[k], last, before, ends, predictors, factors, infinity, top, folded)
-        last, before = before, last
-        joined, used = pack(folded, grouped, means, young and k == 0, contexts, counts, groups, starts,
-                            segments[behind:], placed, symbols[k], low[k])  # fmt: skip
+        row = symbols[k]
+        used, checksum = _fold_and_split(lot[k], last, before, ends, predictors, factors, infinity, top,
+                                         placed if grouped else row, low[k])  # fmt: skip
+        last, before, joined = before, last, 1
+        if grouped:
+            joined = _join(means, young and k == 0, contexts, counts, groups, starts, segments[behind:], placed, row)
+        else:
+            segments[behind], segments[behind + 1] = 0, row.size
         for group in range(joined):
-            segments[behind + 2 * group] += np.uint64(k) * np.uint64(folded.size)
+            segments[behind + 2 * group] += np.uint64(k) * np.uint64(row.size)
         behind += 2 * joined
-        found[k, 0], found[k, 1], found[k, 2] = joined, used, weighted_sum(lot[k])
+        found[k, 0], found[k, 1], found[k, 2] = joined, used, checksum
         if used > limit:
             return k + 1
     return number
+
+
+@inner
+def _fold_and_split(words: Any, last: Any, before: Any, ends: Any, predictors: Any, factors: Any, infinity: Any,
+                    top: Any, placed: Any, low: Any) -> Any:  # fmt: skip
+    """Fold and split some words at a time, which stay in the cache; words of low bits, and the weighted sum."""
+    folded = np.empty(_AT_A_TIME, words.dtype)
+    under_way, total, begin = NOTHING, _W(0), 0
+    for span in range(ends.size):
+        while begin < ends[span]:
+            end = min(begin + _AT_A_TIME, ends[span])
+            some = folded[: end - begin]
+            fold_span(words[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity,
+                      top, some)  # fmt: skip
+            total += _weighted_sum(words[begin:end], begin)
+            under_way = _split(some, placed[begin:end], low, under_way)
+            begin = end
+    return finish(low, under_way), total
 
 
 @kernel
@@ -227,12 +262,35 @@ def unpack(folded: Any, placed: Any, low: Any, bases: Any, widths: Any) -> None:
 
     `bases` and `widths` say for each symbol what word it stands for without low bits, and how many those are.
     """
-    position = _W(0)
+    _unpack(folded, placed, low, bases, widths, _W(0))
+
+
+@inner
+def _unpack(folded: Any, placed: Any, low: Any, bases: Any, widths: Any, position: Any) -> Any:
+    """Put some together, the low bits of which begin at a position; where they end."""
     for i in range(_W(folded.size)):
         symbol = placed[i]
         width = _W(widths[symbol])
         bits = get(low, position)
-        if folded.itemsize > 4:
+        if folded.itemsize > 4:  # known when this is compiled
             bits = (bits & _W(0xFFFFFFFF)) | (get(low, position + _W(32)) << _W(32))
         folded[i] = bases[symbol] | (bits & ((_W(1) << width) - _W(1)))
         position += width
+    return position
+
+
+@kernel
+def unpack_and_unfold(placed: Any, low: Any, bases: Any, widths: Any, last: Any, before: Any, ends: Any,
+                      predictors: Any, factors: Any, infinity: Any, top: Any) -> Any:  # fmt: skip
+    """Do `unpack` and `unfold` for some words at a time, which stay in the cache; gives their weighted sum."""
+    folded = np.empty(_AT_A_TIME, last.dtype)
+    position, total, begin = _W(0), _W(0), 0
+    for span in range(ends.size):
+        while begin < ends[span]:
+            end = min(begin + _AT_A_TIME, ends[span])
+            some = folded[: end - begin]
+            position = _unpack(some, placed[begin:end], low, bases, widths, position)
+            unfold_span(some, last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top)
+            total += _weighted_sum(before[begin:end], begin)
+            begin = end
+    return total

@@ -62,7 +62,7 @@ class Symbols:
         return [low[: 8 * used].tobytes(), *compress_segments(symbols, self._segments[: 2 * groups])]
 
     def fold_and_pack(
-        self, state: BlockState, lot: Sequence[Words], spans: Spans, folded: Words, limit: int, behind: int = 0
+        self, state: BlockState, lot: Sequence[Words], spans: Spans, limit: int, behind: int = 0
     ) -> list[tuple[list[Stream], int]]:
         """Fold points that follow the state, move on to them, and `pack`: streams and checksum of each.
 
@@ -78,7 +78,7 @@ class Symbols:
         padded = (*lot, *[lot[0]] * (LOT - len(lot)))
         rows = low.reshape(behind + len(lot), -1)[behind:]
         done = kernels.fold_and_pack(
-            padded, len(lot), limit, state.words, state.before, *spans, folded, *arrays,
+            padded, len(lot), limit, state.words, state.before, *spans, *arrays,
             symbols[: len(lot) * self._size].reshape(len(lot), -1), rows, found,
         )  # fmt: skip
         self._young = False
@@ -91,29 +91,39 @@ class Symbols:
             for row, (groups, used, checksum) in zip(rows, numbers, strict=False)
         ]
 
-    def unpack(self, streams: list[memoryview], folded: Words) -> None:
-        """Undo `pack` with groups; CorruptError for streams that cannot be those of these words."""
+    def unpack(self, streams: list[memoryview], grouped: bool, folded: Words) -> None:
+        """Undo `pack`; CorruptError for streams that cannot be those of these words."""
         from lca_analysis.trajectory import symbol_kernels as kernels
 
-        (contexts, counts, groups, starts, segments), (placed, _, low) = self._memory(grouped=True)
-        number = kernels.plan(self._means, contexts, counts, groups, starts, segments)
+        kernels.unpack(folded, *self._read(streams, grouped), *_of_symbols(self._word))
+
+    def unpack_and_unfold(self, streams: list[memoryview], grouped: bool, state: BlockState, spans: Spans) -> int:
+        """Undo `fold_and_pack`, but for moving on; the checksum. CorruptError as above."""
+        from lca_analysis.trajectory import symbol_kernels as kernels
+
+        symbols_and_bits = self._read(streams, grouped)
+        return int(
+            kernels.unpack_and_unfold(*symbols_and_bits, *_of_symbols(self._word), state.words, state.before, *spans)
+        )
+
+    def _read(self, streams: list[memoryview], grouped: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Give the symbols of all words, as the words lie, and their low bits, with some bytes behind them."""
+        from lca_analysis.trajectory import symbol_kernels as kernels
+
+        (contexts, counts, groups, starts, segments), (placed, _, low) = self._memory(grouped)
+        lengths, number = np.array([self._size], np.uint64), 1
+        if grouped:
+            number = kernels.plan(self._means, contexts, counts, groups, starts, segments)
+            lengths = segments[1 : 2 * number : 2]
         if len(streams) != number + 1:
             raise CorruptError("the frame does not have as many streams as groups of symbols")
-        symbols = decompress_segments(streams[1:], segments[1 : 2 * number : 2])
+        symbols = decompress_segments(streams[1:], lengths)
         low = self._low_bits(symbols, streams[0], low)
+        if not grouped:
+            return symbols, low
         kernels.unpack_symbols(self._means, self._young, contexts, groups, starts, placed, symbols)
         self._young = False
-        kernels.unpack(folded, placed, low, *_of_symbols(self._word))
-
-    def unpack_ungrouped(self, streams: list[memoryview], folded: Words) -> None:
-        """Undo `pack` without groups; CorruptError as above."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
-        if len(streams) != 2:
-            raise CorruptError("the frame does not have two streams, of low bits and of symbols")
-        _, (_, _, low) = self._memory(grouped=False)
-        symbols = decompress_segments(streams[1:], np.array([self._size], np.uint64))
-        kernels.unpack(folded, symbols, self._low_bits(symbols, streams[0], low), *_of_symbols(self._word))
+        return placed, low
 
     def _low_bits(self, symbols: NDArray[np.uint8], stream: memoryview, low: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Put low bits where the kernel may read beyond their end; CorruptError unless symbols have as many."""
@@ -141,9 +151,12 @@ class Symbols:
             first_call(kernels.unpack_symbols, means, True, placed, self._groups, self._starts, placed, placed)
             first_call(kernels.low_words, placed, 0)
             first_call(kernels.unpack, none, placed, low, *_of_symbols(form.word))
+            if is_compiled(form):
+                arguments = placed, low, *_of_symbols(form.word), none, none, *no_spans(form)
+                first_call(kernels.unpack_and_unfold, *arguments)
         if encodes and is_compiled(form):
             rows = np.empty((1, 0), np.uint8), np.empty((1, 16), np.uint8), np.empty((1, 3), np.uint64)
-            folding = (none,) * LOT, 0, 0, none, none, *no_spans(form), none
+            folding = (none,) * LOT, 0, 0, none, none, *no_spans(form)
             first_call(kernels.fold_and_pack, *folding, True, means, True, *planned, placed, *rows)
 
     def _memory(self, grouped: bool, points: int = 1) -> tuple[_Planned, _Work]:
