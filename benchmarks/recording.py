@@ -214,7 +214,7 @@ def measure_time(workload: Workload, preset: str, pairs: int, folder: Path) -> R
             "step_ms": statistics.median(milliseconds),
             "pairs": pairs,
             "steps": workload.steps,
-            "floor": measure_floor(workload, preset, pairs) if workload.floor else None,
+            "floor": measure_floor(workload, preset, pairs // 2) if workload.floor else None,
         },
     )
 
