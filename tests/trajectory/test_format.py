@@ -1,5 +1,7 @@
 """The bytes on disk are those of docs/run_format.md: a second, slow reader agrees with the package's."""
 
+import io
+
 import numpy as np
 import pytest
 from trajectory.made_runs import manifest, random_walk, read_back, special_words, tensor, write
@@ -7,7 +9,8 @@ from trajectory.slow_reader import read_points
 
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory import RunWriter, open_run
-from lca_analysis.trajectory.frames import find_frame, read_frame
+from lca_analysis.trajectory.frames import FrameHeader, find_frame, pack_frame, read_frame
+from lca_analysis.trajectory.scratch import Scratch
 
 
 @pytest.mark.parametrize(
@@ -59,6 +62,24 @@ def test_a_frame_without_groups_is_refused_in_version_4(tmp_path):
     (path / "run.json").write_text(described.replace('"format_version": 5', '"format_version": 4'))
     with pytest.raises(CorruptError, match="iteration 1: the frame names an order that does not exist"):
         list(open_run(path).walk())
+
+
+class Slow(io.BytesIO):
+    """A file that gives seven bytes at a time."""
+
+    def readinto(self, place):
+        return super().readinto(memoryview(place)[:7])
+
+
+def test_a_frame_is_read_whole_from_a_file_that_gives_little_at_a_time():
+    payload = bytes(range(200))
+    data = b"".join(pack_frame(FrameHeader("delta", 3), [payload], len(payload)))
+    entry, scratch = find_frame(io.BytesIO(data), 0, len(data)), Scratch()
+    for kept in (None, scratch, scratch):
+        header, found = read_frame(Slow(data), entry, kept)
+        assert (header.iteration, bytes(found)) == (3, payload)
+        with pytest.raises(CorruptError, match="ends within"):
+            read_frame(Slow(data[:-1]), entry, kept)
 
 
 def test_large_residuals_have_classes_of_their_own_since_version_3(tmp_path):
