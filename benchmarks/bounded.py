@@ -1,7 +1,8 @@
-"""What a bounded-error recording costs in bits and does to the statistics, measured through the engine.
+"""What bounded-error recordings cost in bits and do to the statistics, measured through the engine.
 
-One training is followed by two Recorders, a lossless one and one with an error fraction of 1/16. The engine computes
-the LCA of both runs, on the same images. Bits are per parameter and recorded point, the whole run folder counted.
+One training is followed by a lossless Recorder and one for each error fraction; the engine computes the LCA of all
+their runs, on the same images. Bits are per parameter and recorded point, the whole run folder counted. What a
+recording with 1/16 may do is judged.
 
     python benchmarks/bounded.py                # mnist_fc: 300 iterations, 4,000 images; mnist_lenet: 100 on 500
     python benchmarks/bounded.py --quick        # a smoke test: fewer iterations and images, no target is judged
@@ -13,9 +14,12 @@ import contextlib
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import torch
 
@@ -29,37 +33,68 @@ from lca_analysis.problems import TrainingSettings
 from lca_analysis.problems.loop import TrainingLoop
 from lca_analysis.recording import RecorderOptions
 
-FRACTION = 1 / 16
+JUDGED = 1 / 16
 BITS, MEAN_SHIFT, WORST_SHIFT, LAYER_TOTALS = 4.8, 0.02, 0.2, 0.1
-PROBLEMS = (("mnist_fc", 300, 4000), ("mnist_lenet", 100, 500))
-QUICK = (("mnist_fc", 12, 200),)
+FRACTIONS = (1 / 64, JUDGED, 1 / 8, 1 / 4, 1 / 2, 1.0)
+SHORT = 20  # iterations of a stretch
+
+
+class Problem(NamedTuple):
+    """A training to record, and the images that its LCA is computed on."""
+
+    name: str
+    iterations: int
+    images: int
+    fractions: tuple[float, ...]
+
+
+PROBLEMS = (Problem("mnist_fc", 300, 4000, FRACTIONS), Problem("mnist_lenet", 100, 500, (JUDGED,)))
+QUICK = (Problem("mnist_fc", 24, 200, (JUDGED,)),)
 
 
 @dataclass(frozen=True)
 class Found:
-    """Bits of both runs; percentage points that percent helping moves by; percent that a layer's total moves by."""
+    """What a recording costs and does.
+
+    Bits; percentage points that percent helping moves by in the mean, on average and at worst; and in percent what the
+    worst layer's total over the run moves by, and the totals of all tensors together, over the run and over the worst
+    stretch.
+    """
 
     problem: str
-    iterations: int
-    images: int
-    lossless_bits: float
+    fraction: float
     bits: float
+    lossless_bits: float
     mean_shift: float
+    average_shift: float
     worst_shift: float
     layer_totals: float
+    totals: float
+    short_totals: float
+
+    def __str__(self) -> str:
+        """Give a line of the table."""
+        return (
+            f"{self.problem:12} 1/{1 / self.fraction:<4.0f} {self.bits:5.2f} ({self.lossless_bits:5.2f})"
+            f" {self.mean_shift:8.4f} {self.average_shift:8.4f} {self.worst_shift:7.3f}"
+            f" {self.layer_totals:9.4f} {self.totals:8.4f} {self.short_totals:7.3f}"
+        )
 
 
-def record(name: str, iterations: int, folder: Path) -> dict[str, Path]:
-    """Train on all images once, with a Recorder of each kind attached; gives the run folders."""
-    settings = TrainingSettings(iterations=iterations, learning_rate=0.05, momentum=0.9)
-    problem = lca.build_problem(name)
-    loop = TrainingLoop(problem, settings)
-    folders = {"lossless": folder / "lossless", "bounded": folder / "bounded"}
+HEAD = f"{'':12} {'error':6} {'bits (lossless)':>13} {'points: mean, average, worst':>25} {'%: layer, all, short':>26}"
+
+
+def record(problem: Problem, folder: Path) -> dict[float, Path]:
+    """Train on all images once, with all Recorders attached; gives the run folders by error fraction."""
+    settings = TrainingSettings(iterations=problem.iterations, learning_rate=0.05, momentum=0.9)
+    built = lca.build_problem(problem.name)
+    loop = TrainingLoop(built, settings)
+    folders = {fraction: folder / f"{fraction}" for fraction in (0.0, *problem.fractions)}
+    options = RecorderOptions(on_error="raise")
     with contextlib.ExitStack() as stack:
-        for kind, fraction in (("lossless", 0.0), ("bounded", FRACTION)):
-            options = RecorderOptions(on_error="raise")
+        for fraction, path in folders.items():
             stack.enter_context(
-                lca.Recorder(folders[kind], problem.model, loop.optimizer, error_fraction=fraction, options=options)
+                lca.Recorder(path, built.model, loop.optimizer, error_fraction=fraction, options=options)
             )
         torch.manual_seed(settings.seed)
         for _ in loop.steps():
@@ -67,11 +102,11 @@ def record(name: str, iterations: int, folder: Path) -> dict[str, Path]:
     return folders
 
 
-def layers(run: Path, name: str, images: int, folder: Path) -> pd.DataFrame:
+def layers(run: Path, problem: Problem, store: Path) -> pd.DataFrame:
     """Compute a run through the engine; gives the table of layers."""
-    problem = lca.build_problem(name, train=images, validation=10)
-    lca.compute(run, folder / f"store-{run.name}", problem, "train", workers=2, progress=False)
-    return lca.open_store(folder / f"store-{run.name}").table("layers")
+    built = lca.build_problem(problem.name, train=problem.images, validation=10)
+    lca.compute(run, store, built, "train", workers=2, progress=False)
+    return lca.open_store(store).table("layers")
 
 
 def percent_helping(table: pd.DataFrame) -> pd.Series:
@@ -80,22 +115,32 @@ def percent_helping(table: pd.DataFrame) -> pd.Series:
     return 100 * counts["n_helping"] / counts.sum(axis=1)
 
 
-def compare(lossless: pd.DataFrame, bounded: pd.DataFrame) -> tuple[float, float, float]:
-    """Shift of percent helping in the mean and in the worst iteration, in points; of the worst layer's total, in %."""
-    shift = percent_helping(bounded) - percent_helping(lossless)
-    exact, rounded = (table.groupby("layer")["lca"].sum() for table in (lossless, bounded))
-    return abs(shift.mean()), shift.abs().max(), 100 * ((rounded - exact) / exact).abs().max()
+def off(found: np.ndarray, exact: np.ndarray) -> float:
+    """Give in percent how far the tensors' totals over iterations are off, all together."""
+    return float(100 * np.abs(found.sum(0) - exact.sum(0)).sum() / np.abs(exact.sum(0)).sum())
 
 
-def measure(name: str, iterations: int, images: int) -> Found:
+def compare(exact: pd.DataFrame, rounded: pd.DataFrame) -> tuple[float, ...]:
+    """Give the shifts, as `Found` has them."""
+    shift = percent_helping(rounded) - percent_helping(exact)
+    whole, moved = (table.groupby("layer")["lca"].sum() for table in (exact, rounded))
+    true, found = (t.pivot(index="iteration", columns="tensor", values="lca").to_numpy() for t in (exact, rounded))
+    short = [off(found[n : n + SHORT], true[n : n + SHORT]) for n in range(0, len(true) - SHORT + 1, SHORT // 2)]
+    worst = 100 * ((moved - whole) / whole).abs().max()
+    return abs(shift.mean()), shift.abs().mean(), shift.abs().max(), worst, off(found, true), max(short)
+
+
+def measure(problem: Problem) -> Iterator[Found]:
     """Record, compute and compare one problem."""
     with tempfile.TemporaryDirectory() as folder:
-        runs = record(name, iterations, Path(folder))
-        tables = {kind: layers(path, name, images, Path(folder)) for kind, path in runs.items()}
-        parameters = sum(tensor.size for tensor in lca.open_run(runs["lossless"]).parameters)
-        bits = {kind: 8 * folder_bytes(path) / parameters / (iterations + 1) for kind, path in runs.items()}
-    shifts = compare(tables["lossless"], tables["bounded"])
-    return Found(name, iterations, images, bits["lossless"], bits["bounded"], *map(float, shifts))
+        runs = record(problem, Path(folder))
+        parameters = sum(tensor.size for tensor in lca.open_run(runs[0.0]).parameters) * (problem.iterations + 1)
+        bits = {fraction: 8 * folder_bytes(path) / parameters for fraction, path in runs.items()}
+        exact = layers(runs[0.0], problem, Path(folder) / "store")
+        for fraction in problem.fractions:
+            rounded = layers(runs[fraction], problem, Path(folder) / f"store-{fraction}")
+            shifts = map(float, compare(exact, rounded))
+            yield Found(problem.name, fraction, bits[fraction], bits[0.0], *shifts)
 
 
 def judge(found: Found) -> list[Verdict]:
@@ -116,13 +161,14 @@ def main() -> int:
     parser.add_argument("--only", metavar="PROBLEM", help="one problem")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    found, verdicts = [], []
+    found: list[Found] = []
+    print(HEAD)
     for problem in QUICK if arguments.quick else PROBLEMS:
-        if arguments.only not in (None, problem[0]):
-            continue
-        found.append(measure(*problem))
-        print(f"{found[-1]}", flush=True)
-        verdicts += [] if arguments.quick else judge(found[-1])
+        if arguments.only in (None, problem.name):
+            for one in measure(problem):
+                found.append(one)
+                print(one, flush=True)
+    verdicts = [verdict for one in found if one.fraction == JUDGED and not arguments.quick for verdict in judge(one)]
     for verdict in verdicts:
         print(verdict)
     if arguments.json:

@@ -8,6 +8,7 @@ Everything is decoded and compared with what was in memory.
 
     python benchmarks/codec.py                # about three minutes; exit code 1 when a target is missed
     python benchmarks/codec.py --quick        # a smoke test: one short training, no target is judged
+    python benchmarks/codec.py --only late    # one trajectory
     python benchmarks/codec.py --json FILE    # the figures as JSON too
 """
 
@@ -150,9 +151,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="How small and how fast the codec is.")
     parser.add_argument("--quick", action="store_true", help="one short training; no target is judged")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON")
+    parser.add_argument("--only", metavar="WORD", nargs="+", default=[""], help="trajectories whose names have a word")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    trajectories = five()
+    trajectories = [one for one in five() if any(word in one.name for word in arguments.only)]
     if arguments.quick:
         trajectories = [replace(trajectories[0], settings=replace(trajectories[0].settings, iterations=40))]
     found = run(trajectories, 1 if arguments.quick else ROUNDS)

@@ -3,7 +3,9 @@
 Time: one process trains two copies of a model on the same minibatches, one of them under a Recorder, in blocks that
 alternate: unrecorded, recorded, recorded, unrecorded, …. Before each block some steps are made unmeasured, so that the
 encoder has its backlog as in a long training; behind it, the backlog is written unmeasured. The overhead is the median
-over pairs of blocks. torch computes with one thread; the encoder's thread needs a second core.
+over pairs of blocks. torch computes with one thread; the encoder's thread needs a second core. Beside small models the
+floor is measured too: unrecorded blocks while a process of its own encodes points of that size at that pace, which the
+training's process has nothing to do with. What a core that is at work takes from its neighbour, no Recorder can spare.
 Memory: in processes of their own a large model is trained without and with a Recorder; the difference of the peak
 resident memory is counted in sizes of the model, less the buffers of the queue, which are documented and bounded; the
 median over five pairs of processes.
@@ -20,16 +22,18 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import nn
 
 import lca_analysis as lca
 from lca_analysis.problems.models import ResNet20, initialize
 from lca_analysis.recording import Recorder, RecorderOptions
-from lca_analysis.trajectory import open_run
+from lca_analysis.trajectory import Manifest, PointWords, RecordingPolicy, RunWriter, TensorInfo, open_run
 
 MEMORY_TARGET = 3.0  # sizes of the model, beside the queue
 
@@ -44,6 +48,7 @@ class Workload(NamedTuple):
     before: int
     pairs: int
     target: float
+    floor: bool = False
 
 
 class Row(NamedTuple):
@@ -78,7 +83,7 @@ def resnet() -> tuple[nn.Module, torch.Tensor, torch.Tensor]:
 
 
 WORKLOADS = [
-    Workload("mnist_fc", mnist("mnist_fc"), 250, 200, 4, 40, 0.12),
+    Workload("mnist_fc", mnist("mnist_fc"), 250, 200, 4, 40, 0.12, floor=True),
     Workload("mnist_lenet", mnist("mnist_lenet"), 250, 3, 1, 60, 0.03),
     Workload("resnet20", resnet, 128, 2, 1, 20, 0.03),
 ]
@@ -114,6 +119,71 @@ def block(workload: Workload, steps: Iterator[None], finish: Callable[[], None])
     return taken
 
 
+def encode_beside(size: int, preset: str, pace: float, folder: str, busy: Any) -> None:
+    """Encode points of a random walk, eight at a time at a pace, whenever told to."""
+    tensors = [TensorInfo("w", (size,), "float32", "w", "weight", "Linear", "parameter", True)]
+    policy = RecordingPolicy(preset=preset, segment_length=256)
+    manifest = Manifest(run_id="0" * 32, name="", created="", tensors=tensors, recording=policy)
+    rng, points = np.random.default_rng(0), [np.zeros(size, np.float32)]
+    step = np.zeros(size, np.float32)
+    for _ in range(64):
+        step = np.float32(0.9) * step + rng.normal(0, 1e-3, size).astype(np.float32)
+        points.append(points[-1] + step)
+    writer, done = RunWriter.create(Path(folder) / "beside", manifest), 0
+    while True:
+        busy.wait()
+        begun = time.perf_counter()
+        lot = [(done + n, [points[(done + n) % 64].view(np.uint32)]) for n in range(8)]
+        writer.append_points([PointWords(iteration, words) for iteration, words in lot])
+        done += 8
+        time.sleep(max(0.0, 8 * pace - (time.perf_counter() - begun)))
+
+
+class Neighbour:
+    """A process that encodes beside the training while `working` lasts."""
+
+    def __init__(self, size: int, preset: str, pace: float) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._folder = tempfile.TemporaryDirectory()
+        self._busy = context.Event()
+        arguments = size, preset, pace, self._folder.name, self._busy
+        self._process = context.Process(target=encode_beside, args=arguments, daemon=True)
+        self._process.start()
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Let it work."""
+        self._busy.set()
+        time.sleep(0.05)
+        yield
+        self._busy.clear()
+
+    def end(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.join()
+        self._folder.cleanup()
+
+
+def measure_floor(workload: Workload, preset: str, pairs: int) -> list[float]:
+    """Alternate unrecorded blocks alone and beside a process that encodes; gives the quartiles of the overhead."""
+    torch.manual_seed(0)
+    model, _, steps = training(workload)
+    block(workload, steps, lambda: None)
+    pace = block(workload, steps, lambda: None)[0] / workload.steps
+    neighbour, walls = Neighbour(sum(p.numel() for p in model.parameters()), preset, pace), []
+    with neighbour.working():
+        time.sleep(5)  # it starts, and loads what encoding loads
+    for pair in range(pairs):
+        alone = [block(workload, steps, lambda: None)[0]] if pair % 2 else []
+        with neighbour.working():
+            beside = block(workload, steps, lambda: None)[0]
+        alone = alone or [block(workload, steps, lambda: None)[0]]
+        walls.append(beside / alone[0] - 1)
+    neighbour.end()
+    return statistics.quantiles(walls, n=4)
+
+
 def measure_time(workload: Workload, preset: str, pairs: int, folder: Path) -> Row:
     """Alternate blocks of the two trainings, and compare them pair by pair."""
     torch.manual_seed(0)
@@ -144,6 +214,7 @@ def measure_time(workload: Workload, preset: str, pairs: int, folder: Path) -> R
             "step_ms": statistics.median(milliseconds),
             "pairs": pairs,
             "steps": workload.steps,
+            "floor": measure_floor(workload, preset, pairs // 2) if workload.floor else None,
         },
     )
 
@@ -220,6 +291,12 @@ def show(row: Row) -> None:
         f"training's own thread {row.details['own_thread']:.1%}, step {row.details['step_ms']:.1f} ms)",
         flush=True,
     )
+    if row.details["floor"]:
+        low, middle, high = row.details["floor"]
+        print(
+            f"{'  of which beside a process that encodes':48} {middle:6.1%}  (quartiles {low:.1%} to {high:.1%})",
+            flush=True,
+        )
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ import itertools
 import queue
 import threading
 import warnings
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lca_analysis.errors import LcaError
 from lca_analysis.recording.buffers import PointBuffer
@@ -17,8 +17,7 @@ _LOOK = 1.0  # seconds after which a training that waits for a buffer looks whet
 _GATHER = 0.05  # seconds that the first point of a lot waits for others
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """One point on its way to the disk, or the error that kept it from being copied."""
 
     iteration: int

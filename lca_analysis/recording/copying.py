@@ -68,16 +68,20 @@ class Copier:
         self._check(tensors)
         with torch.no_grad():
             for device, members in self._members.items():
-                sources = [tensors[number] for number in members]
+                alone = len(members) == len(tensors)
+                sources = tensors if alone else [tensors[number] for number in members]
                 if staging := self._staging.get(device):
                     buffer.copied.append(staging.copy(sources, buffer.flat))
                 else:
-                    torch._foreach_copy_([buffer.tensors[number] for number in members], sources)
+                    places = buffer.tensors if alone else [buffer.tensors[number] for number in members]
+                    torch._foreach_copy_(places, sources)
 
     def _check(self, tensors: list[torch.Tensor]) -> None:
         """Raise MismatchError for the first tensor that is not as it was."""
-        for name, tensor, kind in zip(self.names, tensors, self._kinds, strict=True):
-            now = (tensor.shape, tensor.dtype, tensor.device)
+        found = [(tensor.shape, tensor.dtype, tensor.device) for tensor in tensors]
+        if found == self._kinds:
+            return
+        for name, now, kind in zip(self.names, found, self._kinds, strict=True):
             if now != kind:
                 raise MismatchError(f"{name} has become {_words(*now)}; recording began with {_words(*kind)}")
 

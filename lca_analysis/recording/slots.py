@@ -36,9 +36,8 @@ class TensorSlots:
                 self._find()
                 break
         found: list[Any] = [holder.get(key) for holder, key in self._places]
-        for name, tensor in zip(self._names, found, strict=True):
-            if tensor is None:
-                raise self._missing(name)
+        if any(tensor is None for tensor in found):
+            raise self._missing(next(name for name, tensor in zip(self._names, found, strict=True) if tensor is None))
         return found
 
     def _find(self) -> None:

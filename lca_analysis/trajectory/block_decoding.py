@@ -7,12 +7,12 @@ import numpy as np
 from lca_analysis.errors import CorruptError, NumericalError
 from lca_analysis.trajectory.blocks import Block
 from lca_analysis.trajectory.bounded import StepMeans
-from lca_analysis.trajectory.checksums import check_words
+from lca_analysis.trajectory.checksums import check_sum, checksum
 from lca_analysis.trajectory.coders import ResidualCoder, residual_coder
 from lca_analysis.trajectory.entropy import decompress_into, decompress_parts
 from lca_analysis.trajectory.prediction import MOMENTUM, NONE, STEP, subnormals_work
 from lca_analysis.trajectory.presets import BlockHeader
-from lca_analysis.trajectory.residuals import predictions, prepare, unfold
+from lca_analysis.trajectory.residuals import predictions, prepare
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.state import BlockState, Coding
 from lca_analysis.trajectory.words import Words, from_ordered, in_parts, unzigzag
@@ -64,7 +64,7 @@ class BlockDecoder:
         state.advance()
         coder.forget()
         self._is_behind_keyframe = True
-        check_words(state.words, self._coding.version, header.checksum)
+        check_sum(checksum(state.words, self._coding.version), header.checksum)
 
     def delta(self, header: BlockHeader, data: memoryview) -> None:
         """Decode a point against the one before."""
@@ -74,16 +74,18 @@ class BlockDecoder:
             state.restart()  # only now: until this point, the one before the keyframe was still there to be looked at
             self._is_behind_keyframe = False
         streams, apart = _split(header, _cut(header, data))
-        coder.unpack(header.order, streams, self._folded)
         if header.exact is None or state.means is None:
-            unfold(state, header.predictors, header.momenta, self._folded)
+            found = coder.restore(state, header.order, streams, (header.predictors, header.momenta))
+            state.advance()
         else:
+            coder.unpack(header.order, streams, self._folded)
             self._unfold_steps(state, state.means, header)
-        self._place_exact(state.before, header.exact or 0, apart)
-        state.advance()
+            self._place_exact(state.before, header.exact, apart)
+            state.advance()
+            found = checksum(state.words, self._coding.version)
         if state.means is not None:
             state.means.forget() if header.exact is None else state.means.advance(state.words, state.before)
-        check_words(state.words, self._coding.version, header.checksum)
+        check_sum(found, header.checksum)
 
     def _unfold_steps(self, state: BlockState, means: StepMeans, header: BlockHeader) -> None:
         """Undo the coding in steps, but for what is listed apart."""

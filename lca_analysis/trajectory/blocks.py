@@ -6,7 +6,7 @@ from functools import cached_property
 from lca_analysis.trajectory.manifest import FORMAT_VERSION, TensorInfo
 from lca_analysis.trajectory.words import WordFormat, word_format
 
-LEAST_QUANTISED = {2: 0, 3: 1024, 4: 1024}  # elements, by format version
+LEAST_QUANTISED = {2: 0, 3: 1024, 4: 1024, 5: 1024}  # elements, by format version
 BLOCK_SIZE = 2**18  # words; part of the format: readers lay out blocks by the same rule
 
 

@@ -4,7 +4,7 @@ from lca_analysis.trajectory.importing.cautions import gaps
 from lca_analysis.trajectory.run import Run
 
 # By error fraction, how far percent helping of an iteration was off on average and at worst (percentage points), and
-# the tensors' totals over the whole run and over the worst 20 iterations (percent): benchmarks/bounded_error.py.
+# the tensors' totals over the whole run and over the worst 20 iterations (percent): benchmarks/bounded.py.
 MEASURED = {
     1 / 64: (0.01, 0.05, 0.004, 0.05),
     1 / 16: (0.03, 0.11, 0.004, 0.22),

@@ -17,7 +17,7 @@ def checksum(words: Words, version: int) -> int:
     return int(weighted_sum(words))
 
 
-def check_words(words: Words, version: int, expected: int) -> None:
+def check_sum(found: int, expected: int) -> None:
     """Raise CorruptError unless the decoded words are, to the bit, those that were coded."""
-    if checksum(words, version) != expected:
+    if found != expected:
         raise CorruptError("the decoded numbers are not those that were recorded")

@@ -4,19 +4,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.block_decoding import BlockDecoder
 from lca_analysis.trajectory.blocks import lay_out
 from lca_analysis.trajectory.frames import KEY, FrameHeader, read_frame, read_header
-from lca_analysis.trajectory.manifest import Manifest, TensorInfo
+from lca_analysis.trajectory.manifest import Manifest
 from lca_analysis.trajectory.planes import Planes
 from lca_analysis.trajectory.presets import BlockHeader
+from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.segments import Segment
 from lca_analysis.trajectory.state import Coding
-from lca_analysis.trajectory.words import from_words, word_format
+from lca_analysis.trajectory.words import from_words
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class SegmentDecoder:
         self._chosen = [number for number, tensor in enumerate(manifest.tensors) if tensor.name in set(names)]
         self._blocks = lay_out(manifest.tensors, manifest.format_version)
         self._coding = Coding(manifest.format_version, manifest.recording.error_fraction)
+        self._frames = Scratch()
         self._planes: Planes | None = None
 
     def points(
@@ -65,7 +66,7 @@ class SegmentDecoder:
                 if last is not None and iteration > last:
                     return
                 try:
-                    header, payload = read_frame(file, entry)
+                    header, payload = read_frame(file, entry, self._frames)
                     self._decode(header, payload, is_first=entry is segment.frames[0])
                     del payload  # not needed beside the tensors
                 except CorruptError as error:
@@ -94,7 +95,7 @@ class SegmentDecoder:
         if is_first and header.kind != KEY:
             raise CorruptError("a segment does not begin with a keyframe")
         if self._planes is None:  # only now: a table that claims too much has been refused
-            self._planes = Planes(self._blocks, self._chosen, self._coding)
+            self._planes = Planes(self._blocks, self._manifest.tensors, self._chosen, self._coding)
         self._planes.turn()
         start = 0
         for number, (block, size) in enumerate(zip(header.blocks, sizes, strict=True)):
@@ -103,18 +104,17 @@ class SegmentDecoder:
             start += size
 
     def _tensors(self, copy: bool) -> dict[str, NDArray[Any]]:
-        """Assemble the chosen tensors from the decoded blocks."""
-        chosen = ((number, self._manifest.tensors[number]) for number in self._chosen)
-        return {tensor.name: self._tensor(number, tensor, copy) for number, tensor in chosen}
+        """Give the chosen tensors at the last point, each in its dtype and shape.
 
-    def _tensor(self, number: int, tensor: TensorInfo, copy: bool) -> NDArray[Any]:
-        """Give one tensor in its dtype and shape."""
-        form = word_format(tensor.dtype)
-        if self._planes is None or not tensor.size:
-            return np.empty(tensor.shape, form.storage)
-        words = self._planes.words(number, tensor)
-        # Mostly a copy: what a caller does to it must not reach the decoder, whose next point builds on this one.
-        return from_words(words.copy() if copy else words, form).reshape(tensor.shape)
+        Mostly of a copy: what a caller does to them must not reach the decoder, whose next point builds on this one.
+        """
+        if self._planes is None:
+            return {}
+        words = self._planes.words(copy)
+        return {
+            tensor.name: from_words(words[form][place], form).reshape(tensor.shape)
+            for tensor, form, place in self._planes.places
+        }
 
 
 def _decode_block(decoder: BlockDecoder, kind: str, header: BlockHeader, data: memoryview) -> None:

@@ -40,6 +40,7 @@ class BlockEncoder:
         self._frames = -1  # behind the last keyframe
         self._pause = self._next_choice = self._chosen_at = 0
         self._limit = math.inf  # of the weight of frames
+        self._behind = 0  # points of one call that are coded
 
     def keyframe(self, words: Words) -> Coded:
         """Code a point by itself and forget what was before."""
@@ -54,14 +55,15 @@ class BlockEncoder:
     def deltas(self, points: Sequence[Words]) -> Iterator[Coded]:
         """Code points against those since the last keyframe; how many come at once makes no difference to the bytes.
 
-        The streams of a point last until the next one is asked for.
+        The streams last until blocks that share their scratch memory are coded again.
         """
         if self._frames < 0:
             raise RuntimeError("a block begins with a keyframe")
-        while points:
-            coded = self._some(points)
+        self._behind = 0
+        while self._behind < len(points):
+            coded = self._some(points[self._behind :])
+            self._behind += len(coded)
             yield from coded
-            points = points[len(coded) :]
 
     def _some(self, points: Sequence[Words]) -> list[Coded]:
         """Code the first point, behind a new choice of predictors if it is time, or several that share a choice."""
@@ -103,7 +105,7 @@ class BlockEncoder:
 
     def _exact(self, points: Sequence[Words]) -> list[Coded]:
         """Code points to the bit: the first, and others unless one before them exceeds the limit."""
-        coded = self._coder.code(self._state, points, self._chosen, self._limit)
+        coded = self._coder.code(self._state, points, self._chosen, self._limit, self._behind)
         return [(_header(frame.order, frame.streams, frame.checksum, self._chosen), frame.streams) for frame in coded]
 
     def _rounded(self, means: StepMeans, words: Words) -> Coded:

@@ -79,12 +79,14 @@ def compress_segments(data: NDArray[np.uint8], segments: NDArray[np.uint64]) -> 
     return [memoryview(part) for part in packed]
 
 
-def decompress_segments(streams: list[memoryview], data: NDArray[np.uint8], segments: NDArray[np.uint64]) -> None:
-    """Undo `compress_segments`; CorruptError where a stream is not of its segment's length."""
-    lengths, packed = segments[1::2].tobytes(), list[bytes | bytearray | memoryview](streams)
+def decompress_segments(streams: list[memoryview], lengths: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Undo `compress_segments`, one behind the other; CorruptError where a stream is not of its length."""
+    packed = list[bytes | bytearray | memoryview](streams)
     try:
-        parts: Any = zstandard.ZstdDecompressor().multi_decompress_to_buffer(packed, lengths, threads=1)
+        parts: Any = zstandard.ZstdDecompressor().multi_decompress_to_buffer(packed, lengths.tobytes(), threads=1)
     except (zstandard.ZstdError, ValueError) as error:
         raise CorruptError(f"a stream does not decompress: {error}") from error
-    for part, (start, length) in zip(parts, segments.reshape(-1, 2).tolist(), strict=True):
-        data[start : start + length] = np.frombuffer(part, np.uint8)
+    data = np.frombuffer(bytearray().join(parts), np.uint8)
+    if [len(part) for part in parts] != lengths.tolist():
+        raise CorruptError("a stream does not have as many symbols as its group")
+    return data

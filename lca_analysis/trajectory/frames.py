@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import msgspec
+import numpy as np
 
 from lca_analysis.errors import CorruptError
 from lca_analysis.trajectory.presets import BlockHeader
+from lca_analysis.trajectory.scratch import Scratch
 
 KEY, DELTA, END = "key", "delta", "end"
 _LENGTHS = struct.Struct("<4sIQI")
 _PREFIX = struct.Struct("<4sIQII")
 _COMMIT = struct.Struct("<I4s")
 _MAGIC, _DONE = b"LCAF", b"DONE"
-Part = bytes | bytearray
+_KEPT = 2**20  # bytes of a frame whose memory is used again
+Part = bytes | bytearray | memoryview
 
 
 class FrameHeader(msgspec.Struct, array_like=True):
@@ -114,8 +117,10 @@ def read_header(file: BinaryIO, entry: FrameEntry) -> FrameHeader:
     return _decode_header(file.read(entry.header_length), entry)
 
 
-def read_frame(file: BinaryIO, entry: FrameEntry) -> tuple[FrameHeader, memoryview]:
+def read_frame(file: BinaryIO, entry: FrameEntry, scratch: Scratch | None = None) -> tuple[FrameHeader, memoryview]:
     """Read a frame, check its commit mark, and give header and payload.
+
+    With `scratch` the payload of a frame that is not large lasts until the next one is read.
 
     Raises
     ------
@@ -123,15 +128,27 @@ def read_frame(file: BinaryIO, entry: FrameEntry) -> tuple[FrameHeader, memoryvi
         The checksum or the mark is wrong.
     """
     file.seek(entry.offset)
-    data = file.read(entry.end - entry.offset)
-    if len(data) != entry.end - entry.offset:
+    if scratch is None or entry.length > _KEPT:
+        data = memoryview(file.read(entry.length))
+    else:
+        data = scratch.array("frame", entry.length, np.dtype(np.uint8)).data
+        data = data[: _fill(file, data)]
+    if len(data) != entry.length:
         raise CorruptError(f"the file ends within the frame at byte {entry.offset}")
-    body = memoryview(data)[: -_COMMIT.size]
+    body = data[: -_COMMIT.size]
     checksum, mark = _COMMIT.unpack(data[-_COMMIT.size :])
     if mark != _DONE or checksum != zlib.crc32(body):
         raise CorruptError(f"wrong checksum of the frame at byte {entry.offset}")
     start = _PREFIX.size + entry.header_length
     return _decode_header(bytes(body[_PREFIX.size : start]), entry), body[start:]
+
+
+def _fill(file: BinaryIO, data: memoryview) -> int:
+    """Read into memory; how many bytes there were."""
+    filled = 0
+    while filled < len(data) and (read := file.readinto(data[filled:])):  # type: ignore[attr-defined]
+        filled += read
+    return filled
 
 
 def _decode_header(data: bytes, entry: FrameEntry) -> FrameHeader:

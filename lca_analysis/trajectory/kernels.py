@@ -13,7 +13,7 @@ from lca_analysis.trajectory.compiled import bits_as, inner, kernel
 
 
 @inner
-def _to_ordered(word: Any, top: Any) -> Any:
+def to_ordered(word: Any, top: Any) -> Any:
     """Map the word of a float so that unsigned order is numeric order."""
     as_word = type(top)
     return as_word(~word) if word & top else as_word(word | top)
@@ -21,7 +21,7 @@ def _to_ordered(word: Any, top: Any) -> Any:
 
 @inner
 def _from_ordered(ordered: Any, top: Any) -> Any:
-    """Undo `_to_ordered`."""
+    """Undo `to_ordered`."""
     as_word = type(top)
     return as_word(ordered ^ top) if ordered & top else as_word(~ordered)
 
@@ -31,31 +31,38 @@ def _predict(last: Any, before: Any, predictor: int, factor: Any, infinity: Any,
     """Predict an ordered word by no, the step's, or the momentum predictor (0, 1, 2)."""
     as_word = type(top)
     if predictor == 1:
-        ordered = _to_ordered(last, top)
-        return as_word(ordered + as_word(ordered - _to_ordered(before, top)))
+        ordered = to_ordered(last, top)
+        return as_word(ordered + as_word(ordered - to_ordered(before, top)))
     if predictor == 2:
         value = bits_as(last, factor)
         guess = bits_as(value + (bits_as(before, factor) - value) * factor, top)
         if guess & infinity != infinity:
-            return _to_ordered(guess, top)
-    return _to_ordered(last, top)
+            return to_ordered(guess, top)
+    return to_ordered(last, top)
 
 
 @inner
-def _fold(
+def fold_word(word: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any) -> Any:
+    """Fold the residual of a word."""
+    as_word = type(top)
+    difference = as_word(to_ordered(word, top) - _predict(last, before, predictor, factor, infinity, top))
+    twice = as_word(difference + difference)
+    return as_word(~twice) if difference & top else twice
+
+
+@inner
+def fold_span(
     words: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any, folded: Any
 ) -> None:
-    as_word = type(top)
+    """Fold words that are predicted alike, and put them in the place of the point before the last."""
     for i in range(words.size):
-        guess = _predict(last[i], before[i], predictor, factor, infinity, top)
-        difference = as_word(_to_ordered(words[i], top) - guess)
-        twice = as_word(difference + difference)
-        folded[i] = as_word(~twice) if difference & top else twice
+        folded[i] = fold_word(words[i], last[i], before[i], predictor, factor, infinity, top)
         before[i] = words[i]
 
 
 @inner
-def _unfold(folded: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any) -> None:
+def unfold_span(folded: Any, last: Any, before: Any, predictor: int, factor: Any, infinity: Any, top: Any) -> None:
+    """Undo the folding of words that are predicted alike."""
     as_word = type(top)
     for i in range(folded.size):
         guess = _predict(last[i], before[i], predictor, factor, infinity, top)
@@ -71,8 +78,8 @@ def fold(words: Any, last: Any, before: Any, ends: Any, predictors: Any, factors
     begin = 0
     for span in range(ends.size):
         end = ends[span]
-        _fold(words[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top,
-              folded[begin:end])  # fmt: skip
+        fold_span(words[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top,
+                  folded[begin:end])  # fmt: skip
         begin = end
 
 
@@ -83,7 +90,8 @@ def unfold(folded: Any, last: Any, before: Any, ends: Any, predictors: Any, fact
     begin = 0
     for span in range(ends.size):
         end = ends[span]
-        _unfold(folded[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity, top)
+        unfold_span(folded[begin:end], last[begin:end], before[begin:end], predictors[span], factors[span], infinity,
+                    top)  # fmt: skip
         begin = end
 
 

@@ -14,8 +14,8 @@ from lca_analysis.errors import CorruptError, FormatError
 from lca_analysis.trajectory.words import word_format
 
 FORMAT = "lca-run"
-FORMAT_VERSION = 4
-READABLE = (2, 3, 4)
+FORMAT_VERSION = 5
+READABLE = (2, 3, 4, 5)
 MANIFEST_NAME = "run.json"
 ROOT_LAYER = "(root)"  # the model itself, where it owns tensors
 MAX_ELEMENTS = 2**36  # of all tensors together: a larger claim is damage, not a model

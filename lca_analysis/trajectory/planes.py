@@ -18,6 +18,8 @@ class Planes:
     ----------
     blocks : list of Block
         All blocks of the run.
+    tensors : list of TensorInfo
+        All tensors of the run.
     chosen : list of int
         Numbers of the tensors that are wanted; blocks that hold none of them are left out.
     coding : Coding
@@ -27,11 +29,13 @@ class Planes:
     ----------
     decoders : dict of int to BlockDecoder
         Of each block that is needed, by its number.
+    places : list of (TensorInfo, WordFormat, slice)
+        The wanted tensors, and where in the words of their dtype they lie.
     """
 
-    def __init__(self, blocks: list[Block], chosen: list[int], coding: Coding) -> None:
+    def __init__(self, blocks: list[Block], tensors: list[TensorInfo], chosen: list[int], coding: Coding) -> None:
         wanted = set(chosen)
-        self._starts: dict[int, int] = {}
+        starts: dict[int, int] = {}
         places: dict[int, slice] = {}
         sizes: dict[WordFormat, int] = defaultdict(int)
         for number, block in enumerate(blocks):
@@ -39,9 +43,12 @@ class Planes:
                 continue
             begin = sizes[block.form]
             for piece in block.pieces:
-                self._starts.setdefault(piece.tensor, begin + piece.offset)
+                starts.setdefault(piece.tensor, begin + piece.offset)
             sizes[block.form] += block.size
             places[number] = slice(begin, begin + block.size)
+        for form in (word_format(tensors[number].dtype) for number in chosen):
+            sizes[form] += 0  # also of tensors without an element, which no block holds
+        self.places = [_place(tensors[number], starts.get(number, 0)) for number in chosen]
         self._arrays = {form: (pages(size, form.word), pages(size, form.word)) for form, size in sizes.items()}
         self._latest = 0
         scratch = Scratch()
@@ -54,7 +61,12 @@ class Planes:
         """Expect another point: every decoder puts it in its other piece of memory."""
         self._latest = 1 - self._latest
 
-    def words(self, number: int, tensor: TensorInfo) -> Words:
-        """Give the words of a tensor at the last point; the next but one overwrites them."""
-        start = self._starts[number]
-        return self._arrays[word_format(tensor.dtype)][self._latest][start : start + tensor.size]
+    def words(self, copy: bool) -> dict[WordFormat, Words]:
+        """Give the words of the last point by dtype; where they are no copy, the next point but one overwrites them."""
+        latest = {form: arrays[self._latest] for form, arrays in self._arrays.items()}
+        return {form: words.copy() for form, words in latest.items()} if copy else latest
+
+
+def _place(tensor: TensorInfo, start: int) -> tuple[TensorInfo, WordFormat, slice]:
+    """Say where a tensor lies."""
+    return tensor, word_format(tensor.dtype), slice(start, start + tensor.size)

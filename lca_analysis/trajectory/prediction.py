@@ -43,8 +43,8 @@ def momentum_prediction(values: NDArray[Any], before: NDArray[Any], momentum: An
     return predicted.view(form.word)
 
 
-def predict(words: Words, before: Words, predictor: int, momentum: float, form: WordFormat) -> Words:
-    """Predict the ordered words that follow two points, by one predictor."""
+def predict(words: Words, before: Words, predictor: int, momentum: Any, form: WordFormat) -> Words:
+    """Predict the ordered words that follow two points, by one predictor, with one momentum or one for each."""
     ordered = to_ordered(words, form)
     if predictor == STEP:  # the same integer step as last time: exact on any machine, in any rounding mode
         return ordered + (ordered - to_ordered(before, form))

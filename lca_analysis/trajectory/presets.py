@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-PLAIN, KEPT, SORTED, SYMBOLS = 0, 1, 2, 3  # orders: as in the block, sorted as before, sorted anew, split in symbols
+# Orders: as in the block, sorted as before, sorted anew; split in symbols, in groups or not.
+PLAIN, KEPT, SORTED, SYMBOLS, UNGROUPED = 0, 1, 2, 3, 4
 
 
 class BlockHeader(msgspec.Struct, array_like=True):
@@ -29,19 +30,21 @@ class Preset:
     """What an encoder may spend; the decoder needs none of it.
 
     A choice of predictors is kept for `choose_every` frames, and for twice as many each time it turns out the same,
-    up to `choose_rarely`. `level` is pcodec's. `sort_every` is the number of frames that share an order by class in
-    format versions 2 and 3 (0: no classes).
+    up to `choose_rarely`. `level` is pcodec's. `grouped` says whether symbols are coded in groups; format version 4 has
+    no others. `sort_every` is the number of frames that share an order by class in format versions 2 and 3 (0: no
+    classes).
     """
 
     level: int
     choose_every: int
     choose_rarely: int
+    grouped: bool
     sort_every: int
 
 
 PRESETS = {
-    "small": Preset(level=8, choose_every=1, choose_rarely=16, sort_every=4),
-    "fast": Preset(level=6, choose_every=4, choose_rarely=64, sort_every=0),
+    "small": Preset(level=8, choose_every=1, choose_rarely=16, grouped=True, sort_every=4),
+    "fast": Preset(level=6, choose_every=4, choose_rarely=64, grouped=False, sort_every=0),
 }
 
 

@@ -3,13 +3,12 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lca_analysis.trajectory.blocks import Block
 from lca_analysis.trajectory.bounded import StepMeans
 from lca_analysis.trajectory.manifest import FORMAT_VERSION
-from lca_analysis.trajectory.prediction import MOMENTUM, to_values
-from lca_analysis.trajectory.words import Words, to_ordered
+from lca_analysis.trajectory.prediction import MOMENTUM
+from lca_analysis.trajectory.words import Words
 
 
 class Coding(NamedTuple):
@@ -17,15 +16,6 @@ class Coding(NamedTuple):
 
     version: int = FORMAT_VERSION
     fraction: float = 0.0
-
-
-class Recent(NamedTuple):
-    """Some elements of the last two points: as numbers, and as words in numeric order."""
-
-    values: NDArray[Any]
-    values_before: NDArray[Any]
-    ordered: Words
-    ordered_before: Words
 
 
 class BlockState:
@@ -74,10 +64,3 @@ class BlockState:
                 spans.append((piece.place, predictor, used))
         self._chosen, self._spans = (list(predictors), list(momenta)), spans
         return spans
-
-    def sample(self, indices: NDArray[np.intp]) -> Recent:
-        """Take some elements of the last two points."""
-        form, words, before = self.block.form, self.words.take(indices), self.before.take(indices)
-        return Recent(
-            to_values(words, form), to_values(before, form), to_ordered(words, form), to_ordered(before, form)
-        )

@@ -1,8 +1,8 @@
-"""Words split into symbols and low bits, symbols grouped by what their places had before: format version 4.
+"""Words split into symbols and low bits, since format version 4.
 
 A symbol is about half an octave of a folded residual, the low bits say where in it. Low bits are as good as random and
-are stored as they are; symbols are compressed by zstd, whose Huffman tables do nearly all of it, in groups: those of
-places whose residuals have been about as large have a table of their own.
+are stored as they are; symbols are compressed by zstd, whose Huffman tables do nearly all of it: in groups, so that
+those of places whose residuals have been about as large have a table of their own, or, which is less work, all at once.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from lca_analysis.trajectory.words import WordFormat, Words
 CONTEXTS = 128  # a symbol is less than twice the largest word's bits, and a context is a rounded mean of symbols
 _Planned = tuple[Words, Words, Words, Words, Words]
 _Work = tuple[Words, Words, Words]
-LANES = 4  # parts of a block that kernels go through side by side
+LANES = 2  # parts of a block that kernels go through side by side
 LOT = 8  # points at most that are coded in one call
 
 
@@ -31,14 +31,15 @@ class Symbols:
     """Codes and decodes the residuals of a block's words; both learn the same from them.
 
     Of each place it keeps the running mean of its symbols, in 256ths. A context is such a mean, rounded; a group is
-    a range of contexts that have enough places.
+    a range of contexts that have enough places. Without groups nothing is kept.
     """
 
-    def __init__(self, size: int, form: WordFormat, scratch: Scratch, encodes: bool) -> None:
+    def __init__(self, size: int, form: WordFormat, scratch: Scratch, encodes: bool, grouped: bool = True) -> None:
         self._size = size
         self._word = form.word
         self._scratch = scratch
-        self._means = np.zeros(size, np.uint16)
+        self._grouped = grouped
+        self._means = np.zeros(0, np.uint16)  # as many as words, once there are groups
         self._counts = np.zeros((LANES, CONTEXTS), np.uint32)
         self._groups = np.zeros(CONTEXTS, np.uint8)  # of each context, and of each group:
         self._starts = np.zeros((LANES, CONTEXTS), np.uint64)  # where its next symbol of a lane lies
@@ -52,63 +53,87 @@ class Symbols:
         self._young = True
 
     def pack(self, folded: Words) -> list[Stream]:
-        """Code folded residuals: a stream of low bits, and one of each group's symbols; they last until the next."""
+        """Code folded residuals: a stream of low bits, and one of each group's symbols."""
         from lca_analysis.trajectory import symbol_kernels as kernels
 
-        planned, work = self._memory()
-        groups, used = kernels.pack(folded, self._means, self._young, *planned, *work)
+        planned, (placed, symbols, low) = self._memory(self._grouped)
+        groups, used = kernels.pack(folded, self._grouped, self._means, self._young, *planned, placed, symbols, low)
         self._young = False
-        _, symbols, low = work
-        return [low.view(np.uint8)[: 8 * used].data, *compress_segments(symbols, self._segments[: 2 * groups])]
+        return [low[: 8 * used].tobytes(), *compress_segments(symbols, self._segments[: 2 * groups])]
 
     def fold_and_pack(
-        self, state: BlockState, lot: Sequence[Words], spans: Spans, folded: Words, limit: int
+        self, state: BlockState, lot: Sequence[Words], spans: Spans, limit: int, behind: int = 0
     ) -> list[tuple[list[Stream], int]]:
         """Fold points that follow the state, move on to them, and `pack`: streams and checksum of each.
 
-        Streams last until the next call. It ends early behind a point whose low bits are more 64-bit words than the
-        limit.
+        The streams of so many points before these stay as they are. It ends early behind a point whose low bits are
+        more 64-bit words than the limit.
         """
         from lca_analysis.trajectory import symbol_kernels as kernels
 
-        planned, (placed, symbols, low) = self._memory(len(lot))
+        planned, (placed, symbols, low) = self._memory(self._grouped, behind + len(lot))
         segments = np.empty(2 * CONTEXTS * len(lot), np.uint64)
         found = np.empty((len(lot), 3), np.uint64)
-        arrays = self._means, self._young, *planned[:-1], segments, placed
+        arrays: Any = self._grouped, self._means, self._young, *planned[:-1], segments, placed
         padded = (*lot, *[lot[0]] * (LOT - len(lot)))
+        rows = low.reshape(behind + len(lot), -1)[behind:]
         done = kernels.fold_and_pack(
-            padded, len(lot), limit, state.words, state.before, *spans, folded, *arrays,
-            symbols.reshape(len(lot), -1), low.reshape(len(lot), -1), found,
+            padded, len(lot), limit, state.words, state.before, *spans, *arrays,
+            symbols[: len(lot) * self._size].reshape(len(lot), -1), rows, found,
         )  # fmt: skip
         self._young = False
         for _ in range(done):
             state.advance()
         numbers = found[:done].tolist()
         packed = iter(compress_segments(symbols, segments[: 2 * sum(groups for groups, _, _ in numbers)]))
-        rows = low.view(np.uint8).reshape(len(lot), -1)
         return [
             ([row[: 8 * used].data, *islice(packed, groups)], checksum)
             for row, (groups, used, checksum) in zip(rows, numbers, strict=False)
         ]
 
-    def unpack(self, streams: list[memoryview], folded: Words) -> None:
+    def unpack(self, streams: list[memoryview], grouped: bool, folded: Words) -> None:
         """Undo `pack`; CorruptError for streams that cannot be those of these words."""
         from lca_analysis.trajectory import symbol_kernels as kernels
 
-        planned, work = self._memory()
-        (contexts, _, groups, starts, segments), (_, symbols, low) = planned, work
-        number = kernels.plan(self._means, *planned)
+        kernels.unpack(folded, *self._read(streams, grouped), *_of_symbols(self._word))
+
+    def unpack_and_unfold(self, streams: list[memoryview], grouped: bool, state: BlockState, spans: Spans) -> int:
+        """Undo `fold_and_pack`, but for moving on; the checksum. CorruptError as above."""
+        from lca_analysis.trajectory import symbol_kernels as kernels
+
+        symbols_and_bits = self._read(streams, grouped)
+        return int(
+            kernels.unpack_and_unfold(*symbols_and_bits, *_of_symbols(self._word), state.words, state.before, *spans)
+        )
+
+    def _read(self, streams: list[memoryview], grouped: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Give the symbols of all words, as the words lie, and their low bits, with some bytes behind them."""
+        from lca_analysis.trajectory import symbol_kernels as kernels
+
+        (contexts, counts, groups, starts, segments), (placed, _, low) = self._memory(grouped)
+        lengths, number = np.array([self._size], np.uint64), 1
+        if grouped:
+            number = kernels.plan(self._means, contexts, counts, groups, starts, segments)
+            lengths = segments[1 : 2 * number : 2]
         if len(streams) != number + 1:
             raise CorruptError("the frame does not have as many streams as groups of symbols")
-        decompress_segments(streams[1:], symbols, segments[: 2 * number])
-        needed = kernels.low_words(symbols, 16 * folded.itemsize)
-        if needed < 0 or 8 * needed != len(streams[0]):
-            raise CorruptError("the low bits of a block are not those of its symbols")
-        low.view(np.uint64)[:needed] = np.frombuffer(streams[0], "<u8")
-        low.view(np.uint64)[needed] = 0  # is looked at beside the last ones
-        learnt = self._means, self._young, contexts, groups, starts
-        kernels.unpack(folded, *learnt, *work, *_of_symbols(self._word))
+        symbols = decompress_segments(streams[1:], lengths)
+        low = self._low_bits(symbols, streams[0], low)
+        if not grouped:
+            return symbols, low
+        kernels.unpack_symbols(self._means, self._young, contexts, groups, starts, placed, symbols)
         self._young = False
+        return placed, low
+
+    def _low_bits(self, symbols: NDArray[np.uint8], stream: memoryview, low: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Put low bits where the kernel may read beyond their end; CorruptError unless symbols have as many."""
+        from lca_analysis.trajectory import symbol_kernels as kernels
+
+        needed = kernels.low_words(symbols, 16 * self._word.itemsize)
+        if needed < 0 or 8 * needed != len(stream):
+            raise CorruptError("the low bits of a block are not those of its symbols")
+        low[: 8 * needed] = stream
+        return low
 
     def _prepare(self, form: WordFormat, encodes: bool) -> None:
         """Compile, or load, the kernels for one kind of word."""
@@ -116,34 +141,34 @@ class Symbols:
         from lca_analysis.trajectory.compiled import first_call
 
         none: Words = np.empty(0, form.word)
-        means, placed, low = np.empty(0, np.uint16), np.empty(0, np.uint8), np.empty(2, _low_word(form.word))
+        means, placed, low = np.empty(0, np.uint16), np.empty(0, np.uint8), np.empty(16, np.uint8)
         planned = placed, self._counts, self._groups, self._starts, self._segments
         first_call(kernels.weighted_sum, none)
         first_call(kernels.plan, means, *planned)
         if encodes:
-            first_call(kernels.pack, none, means, True, *planned, placed, placed, low)
+            first_call(kernels.pack, none, True, means, True, *planned, placed, placed, low)
         else:
-            learnt = means, True, placed, self._groups, self._starts, placed, placed, low
-            first_call(kernels.unpack, none, *learnt, *_of_symbols(form.word))
+            first_call(kernels.unpack_symbols, means, True, placed, self._groups, self._starts, placed, placed)
             first_call(kernels.low_words, placed, 0)
+            first_call(kernels.unpack, none, placed, low, *_of_symbols(form.word))
+            if is_compiled(form):
+                arguments = placed, low, *_of_symbols(form.word), none, none, *no_spans(form)
+                first_call(kernels.unpack_and_unfold, *arguments)
         if encodes and is_compiled(form):
-            rows = np.empty((1, 0), np.uint8), np.empty((1, 2), low.dtype), np.empty((1, 3), np.uint64)
-            folding = (none,) * LOT, 0, 0, none, none, *no_spans(form), none
-            first_call(kernels.fold_and_pack, *folding, means, True, *planned, placed, *rows)
+            rows = np.empty((1, 0), np.uint8), np.empty((1, 16), np.uint8), np.empty((1, 3), np.uint64)
+            folding = (none,) * LOT, 0, 0, none, none, *no_spans(form)
+            first_call(kernels.fold_and_pack, *folding, True, means, True, *planned, placed, *rows)
 
-    def _memory(self, points: int = 1) -> tuple[_Planned, _Work]:
+    def _memory(self, grouped: bool, points: int = 1) -> tuple[_Planned, _Work]:
         """Contexts, counts, groups, starts, segments; symbols by words, and of each point by groups, and low bits."""
+        if grouped and not self._means.size:
+            self._means = np.zeros(self._size, np.uint16)
         size, byte = self._size, np.dtype(np.uint8)
-        contexts, placed = (self._scratch.array(use, size, byte) for use in ("contexts", "placed"))
+        contexts, placed = (self._scratch.array(use, size if grouped else 0, byte) for use in ("contexts", "placed"))
         symbols = self._scratch.array("symbols", points * size, byte)
-        most = 2 * (size * (8 * self._word.itemsize - 2) // 64 + 2)  # 32-bit words
-        low = self._scratch.array("low", points * most, np.dtype(np.uint32)).view(_low_word(self._word))
+        most = 8 * (size * (8 * self._word.itemsize - 2) // 64 + 3)  # `low_bits` asks for some more than there are
+        low = self._scratch.array("low", points * most, byte)
         return (contexts, self._counts, self._groups, self._starts, self._segments), (placed, symbols, low)
-
-
-def _low_word(word: np.dtype[Any]) -> np.dtype[Any]:
-    """The words in which low bits are taken apart."""
-    return np.dtype(np.uint64 if word.itemsize == 8 else np.uint32)
 
 
 @cache

@@ -32,7 +32,7 @@ from lca_analysis.trajectory.state import Coding
 from lca_analysis.trajectory.words import Words, to_words, word_format
 
 LOT_WORDS = 2**20  # of the points that are coded and written together
-_TOGETHER = 2**20  # bytes that are copied together: fewer calls then cost less than the copy
+_TOGETHER = 2**20  # bytes that are handed to the operating system together
 
 
 class PointWords(NamedTuple):
@@ -283,9 +283,10 @@ class RunWriter:
         """Code points block by block."""
         for encoder, *words in zip(self._encoders, *(point.words for point in lot), strict=True):
             coded = iter([encoder.keyframe(words[0])]) if headers[0].kind == KEY else encoder.deltas(words)
+            last = encoder is self._encoders[-1]  # nothing overwrites its streams before they are written
             for header, payload, (block, data) in zip(headers, payloads, coded, strict=True):
                 header.blocks.append(block)
-                payload.add(data)
+                (payload.lend if last else payload.add)(data)
 
     def _gather(self, block: Block, words: list[Words]) -> Words:
         """Copy the words of a block together, until the next block's."""
@@ -327,9 +328,9 @@ class RunWriter:
         for part in parts:
             waiting.append(part)
             if sum(map(len, waiting)) > _TOGETHER:
-                write_all(self._file, b"".join(waiting))
+                write_all(self._file, waiting)
                 waiting.clear()
-        write_all(self._file, b"".join(waiting))
+        write_all(self._file, waiting)
 
     def _finish_segment(self) -> None:
         """Force the open segment to the disk and close it."""

@@ -20,7 +20,8 @@ def failing_disk(monkeypatch):
     """The disk is full behind so many bytes of a segment, within a frame."""
     disk = {"bytes": 5000}
 
-    def write(file, data):
+    def write(file, parts):
+        data = b"".join(parts)
         file.write(data[: max(0, disk["bytes"] - file.tell())])
         if file.tell() == disk["bytes"]:
             raise OSError(28, "No space left on device")

@@ -59,10 +59,10 @@ def _segment(data, size, sizes, expected, version):
         groups = groups if changed is None else changed
         (block,) = blocks
         if kind == "key":
-            state = (_Keyframe if version == 4 else _SortedKeyframe)(block, payload, size, version)
+            state = (_Keyframe if version >= 4 else _SortedKeyframe)(block, payload, size, version)
         else:
             state.next(block, payload, sizes)
-        if version == 4:
+        if version >= 4:
             assert sum(word * (2 * i + 1) for i, word in enumerate(state.words)) % 2**64 == block[2]
         else:
             assert zlib.crc32(np.array(state.words, "<u4").tobytes()) == block[2]
@@ -77,7 +77,7 @@ class _Keyframe:
         ordered = [int(word) for word in _streams(block[1], payload)]
         assert len(ordered) == size
         self.ordered = self.before = ordered
-        self.means, self.weight = [0] * size, 1
+        self.means, self.weight, self.version = [0] * size, 1, version
 
     @property
     def words(self):
@@ -97,13 +97,14 @@ class _Keyframe:
         self.before, self.ordered = self.ordered, now
 
     def folded(self, block, payload):
-        assert block[0] == 3
+        assert block[0] in ((3,) if self.version == 4 else (3, 4))
         parts, place = [], 0
         for length in block[1]:
             parts.append(payload[place : place + length])
             place += length
         low, read = int.from_bytes(parts[0], "little"), 0
-        groups = _groups([(mean + 128) // 256 for mean in self.means])
+        everything = [list(range(len(self.means)))]
+        groups = _groups([(mean + 128) // 256 for mean in self.means]) if block[0] == 3 else everything
         assert len(parts) == 1 + len(groups)
         folded = [0] * len(self.means)
         symbols = {}
@@ -114,9 +115,10 @@ class _Keyframe:
             bits = max(symbol // 2, 1) - 1
             folded[i] = ((symbol - 2 * bits) << bits) + (low >> read) % 2**bits
             read += bits
-            self.means[i] += (256 * symbol - self.means[i]) // self.weight
+            if block[0] == 3:
+                self.means[i] += (256 * symbol - self.means[i]) // self.weight
         assert len(parts[0]) == -(-read // 64) * 8
-        self.weight = 8
+        self.weight = 8 if block[0] == 3 else self.weight
         return folded
 
 

@@ -58,3 +58,18 @@ def test_everything_works_behind_a_url(small_run):
         assert np.array_equal(run.iterations, open_run(path).iterations)
     finally:
         fs.rm("/stored", recursive=True)
+
+
+@pytest.mark.parametrize("chosen", [None, ["a.weight"], ["a.bias", "count"]])
+def test_what_a_caller_does_to_a_point_reaches_no_other(small_run, chosen):
+    path, points = small_run
+    held = []
+    for point, expected in zip(open_run(path).walk(tensors=chosen), points, strict=True):
+        assert all(same_bits(array, expected[name]) for name, array in point.weights.items())
+        for array in point.weights.values():
+            array[...] = 7
+        held.append(point.weights)
+    assert all((array == 7).all() for weights in held for array in weights.values())
+    first, *others = held[0].values()
+    first[...] = 1
+    assert all((array == 7).all() for array in others)

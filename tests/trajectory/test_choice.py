@@ -93,7 +93,8 @@ def test_how_many_points_come_at_once_makes_no_difference(preset):
         encoder, rest, found = BlockEncoder(block, PRESETS[preset]), list(walk.view(np.uint32)), []
         encoder.keyframe(rest.pop(0))
         for length in itertools.cycle(lengths):
-            found += [(header, list(map(bytes, streams))) for header, streams in encoder.deltas(rest[:length])]
+            together = list(encoder.deltas(rest[:length]))  # none overwrites the streams of another
+            found += [(header, list(map(bytes, streams))) for header, streams in together]
             del rest[:length]
             if not rest:
                 break

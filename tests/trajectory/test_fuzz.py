@@ -86,10 +86,10 @@ def in_a_process(code):
     )
 
 
-@pytest.mark.parametrize("fraction", [0.0, 1 / 16])
-def test_sealed_mutations_never_crash_hang_or_take_memory(tmp_path, fraction):
+@pytest.mark.parametrize(("fraction", "preset"), [(0.0, "small"), (1 / 16, "small"), (0.0, "fast")])
+def test_sealed_mutations_never_crash_hang_or_take_memory(tmp_path, fraction, preset):
     described = manifest([tensor("a.weight", (60, 100)), tensor("count", (), "int64", "buffer")])
-    policy = RecordingPolicy(1, "small", not fraction, 16, fraction)
+    policy = RecordingPolicy(1, preset, not fraction, 16, fraction)
     points = [{"a.weight": w.reshape(60, 100), "count": np.array(t)} for t, w in enumerate(random_walk(6000, 6))]
     write(tmp_path / "run", msgspec.structs.replace(described, recording=policy), points)
     done = in_a_process(f"from trajectory.test_fuzz import mutate; print(mutate({str(tmp_path / 'run')!r}, 1, 300))")

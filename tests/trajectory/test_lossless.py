@@ -59,7 +59,9 @@ def test_any_trajectory_of_any_dtype_comes_back_to_the_bit(trajectory, preset, s
         read_back(path, named)
 
 
-@pytest.mark.parametrize(("version", "preset"), [(4, "fast"), (3, "small"), (3, "fast"), (2, "small")])
+@pytest.mark.parametrize(
+    ("version", "preset"), [(5, "small"), (5, "fast"), (4, "fast"), (3, "small"), (3, "fast"), (2, "small")]
+)
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 def test_a_tensor_large_enough_for_groups_and_classes_comes_back_to_the_bit(tmp_path, dtype, version, preset):
     walk = random_walk(9000, 14)
@@ -79,10 +81,12 @@ def test_a_tensor_large_enough_for_groups_and_classes_comes_back_to_the_bit(tmp_
 def test_a_tensor_over_several_blocks_comes_back_beside_small_ones(tmp_path):
     size = BLOCK_SIZE + 5000
     tensors = [tensor("a.weight", (100,)), tensor("b.weight", (size,)), tensor("c.weight", (10,), "float64")]
-    assert [block.size for block in lay_out(tensors)] == [BLOCK_SIZE, size + 100 - BLOCK_SIZE, 10]
+    tensors += [tensor("d.weight", (5, 2)), tensor("e.weight", (3,))]
+    assert [block.size for block in lay_out(tensors)] == [BLOCK_SIZE, size + 113 - BLOCK_SIZE, 10]
     points = [
         {"a.weight": w[:100], "b.weight": w[100 : 100 + size], "c.weight": w[-10:].astype(float)}
-        for w in random_walk(size + 110, 4)
+        | {"d.weight": w[-30:-20].reshape(5, 2), "e.weight": w[-20:-17]}
+        for w in random_walk(size + 130, 4)
     ]
     path = write(tmp_path / "run", manifest(tensors, segment_length=3), points)
     read_back(path, points)

@@ -7,7 +7,7 @@ import pytest
 
 from lca_analysis.trajectory import payload as payloads
 from lca_analysis.trajectory.frames import DELTA, FrameHeader, pack_frame
-from lca_analysis.trajectory.payload import Payload
+from lca_analysis.trajectory.payload import Payload, write_all
 
 
 def parts_of(seed, sizes):
@@ -49,3 +49,28 @@ def test_a_frame_is_the_same_from_memory_and_from_a_file(tmp_path, monkeypatch):
     assert b"".join(pack_frame(FrameHeader(DELTA, 7), payload, payload.size)) == whole
     assert whole[-8:-4] == zlib.crc32(whole[:-8]).to_bytes(4, "little")
     payload.close()
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_streams_that_are_lent_come_behind_the_others_and_all_is_written(tmp_path, monkeypatch, together):
+    """A system that takes seven bytes at a time, and one that does not know how to write several parts."""
+    parts, payload, taken = parts_of(4, [40, 300, 0, 9, 30]), Payload(tmp_path), []
+    payload.add(parts[:1])
+    payload.lend([memoryview(part) for part in parts[1:]])
+    assert payload.size == sum(map(len, parts))
+    monkeypatch.setattr(payloads, "_MOST", 2)
+    if together:
+        write = lambda number, some: taken.append(bytes(some[0][:7])) or len(taken[-1])  # noqa: E731
+        monkeypatch.setattr(payloads.os, "writev", write)
+    else:
+        monkeypatch.delattr(payloads.os, "writev")
+    with (tmp_path / "file").open("wb", buffering=0) as file:
+        write_all(file, list(payload))
+    assert (b"".join(taken) if together else (tmp_path / "file").read_bytes()) == b"".join(parts)
+
+
+def test_more_parts_than_the_system_takes_at_once_are_written(tmp_path):
+    parts = parts_of(5, [3] * 3000)
+    with (tmp_path / "file").open("wb", buffering=0) as file:
+        write_all(file, parts)
+    assert (tmp_path / "file").read_bytes() == b"".join(parts)

@@ -36,7 +36,7 @@ def packed(encoder, folded):
 
 def unpacked(decoder, streams, size, word):
     folded = np.empty(size, word)
-    decoder.unpack([memoryview(stream) for stream in streams], folded)
+    decoder.unpack([memoryview(stream) for stream in streams], True, folded)
     return folded
 
 

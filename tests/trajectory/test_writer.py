@@ -75,33 +75,22 @@ def test_an_unknown_preset_is_refused_before_anything_is_made(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_a_full_disk_leaves_a_run_up_to_the_point_before_and_a_writer_that_is_done(tmp_path):
+def test_a_full_disk_leaves_a_run_up_to_the_point_before_and_a_writer_that_is_done(tmp_path, monkeypatch):
     writer = RunWriter.create(tmp_path / "run", manifest(TENSORS))
     writer.append(0, point(0))
     writer.append(1, point(1))
-    disk = writer._file
 
-    class FullDisk:
-        """Takes half of a frame."""
+    def half(file, parts):
+        data = b"".join(parts)
+        file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-        def write(self, data):
-            disk.write(data[: len(data) // 2])
-            raise OSError(errno.ENOSPC, "No space left on device")
-
-        def __getattr__(self, name):
-            return getattr(disk, name)
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *ending):
-            disk.close()
-
-    writer._file = FullDisk()
+    monkeypatch.setattr("lca_analysis.trajectory.writer.write_all", half)
     with pytest.raises(OSError, match="No space left"):
         writer.append(2, point(2))
     with pytest.raises(ArgumentError, match="closed, or failed"):
         writer.append(3, point(3))
+    monkeypatch.undo()
     writer.close()
     assert not open_run(tmp_path / "run").complete
     read_back(tmp_path / "run", [point(0), point(1)])
