@@ -43,7 +43,8 @@ class BlockState:
 
     def __init__(self, block: Block, coding: Coding, memory: tuple[Words, Words] | None = None) -> None:
         self.block = block
-        self.words, self.before = memory or (np.empty(block.size, block.form.word) for _ in range(2))
+        empty = memory or (np.empty(block.size, block.form.word), np.empty(block.size, block.form.word))
+        self.words, self.before = empty
         rounded = coding.fraction > 0 and any(piece.quantised for piece in block.pieces)
         self.means = StepMeans(block, coding.fraction) if rounded else None
         self._chosen: tuple[list[int], list[float]] = ([], [])
