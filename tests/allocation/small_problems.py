@@ -24,10 +24,10 @@ def _problem(model, splits, dtype, **arguments):
     return Problem(model.to(kind), CROSS_ENTROPY, splits, batch_size=10, **arguments)
 
 
-def mlp(dtype="float32", seed=0):
+def mlp(dtype="float32", seed=0, classes=None):
     torch.manual_seed(seed)
     model = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
-    return _problem(model, _classification((5,), seed), dtype)
+    return _problem(model, _classification((5,), seed), dtype, classes=classes)
 
 
 def by_class():

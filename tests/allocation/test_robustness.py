@@ -162,7 +162,7 @@ original, seen = execution.compute_range, []
 def killing(job, problem, on_step, *rest):
     def step():
         seen.append(job)
-        if len(seen) == 19:
+        if len(seen) == int(sys.argv[1]):
             os.kill(os.getpid(), signal.SIGKILL)
         on_step()
 
@@ -170,18 +170,32 @@ def killing(job, problem, on_step, *rest):
 
 
 execution.compute_range = killing
-main(["compute", *sys.argv[2:], "--store", sys.argv[1], "--split", "train", "--workers", "1", "--quiet"])
+main(["compute", *sys.argv[2:]])
 """
+EVERY_TABLE = {
+    "runs", "layers_index", "parameters_index", "computations", "iterations", "layers", "units", "series", "directions",
+    "elements", "parameters", "histogram",
+}  # fmt: skip
 
 
-def test_four_runs_at_once_killed_and_resumed(small, tmp_path):
-    runs = [small.record(small.build("mlp", seed=n), tmp_path / f"run{n}", iterations=6 + n).path for n in range(4)]
-    command = [*runs, "--split", "train", "--workers", "1", "--quiet"]
-    halted = [sys.executable, "-c", KILLED, str(tmp_path / "halted"), *runs]
-    assert subprocess.run(halted, check=False, capture_output=True).returncode == -signal.SIGKILL
-    assert len(lca.open_store(tmp_path / "halted").runs()) == 3, "killed within the third run"
-    for store in ("halted", "whole"):
+def test_four_runs_at_once_killed_and_resumed_in_every_table(small, tmp_path):
+    problems = [small.build("mlp", seed=n, classes=3) for n in range(4)]
+    runs = [small.record(problems[n], tmp_path / f"run{n}", iterations=6 + n).path for n in range(4)]
+    basis = np.linalg.qr(np.random.default_rng(0).standard_normal((57, 3)))[0].T
+    np.savez(tmp_path / "basis.npz", directions=basis)
+    views = ["--classes", "--elements", "--directions", str(tmp_path / "basis.npz"), "--quiet", "--workers"]
+
+    def command(store, workers):
+        return [*runs, *views, str(workers), "--store", str(tmp_path / store)]
+
+    # With both splits, 12 + 14 + 16 + 18 steps: within the second run, and, 29 steps further, within the last.
+    for steps, begun in ((19, 2), (29, 4)):
+        halted = [sys.executable, "-c", KILLED, str(steps), *command("halted", 1)]
+        assert subprocess.run(halted, check=False, capture_output=True).returncode == -signal.SIGKILL
+        assert len(lca.open_store(tmp_path / "halted").runs()) == begun
+    for store, workers in (("halted", 2), ("whole", 1)):
         with pytest.raises(SystemExit) as ended:
-            main(["compute", *command, "--store", str(tmp_path / store)])
+            main(["compute", *command(store, workers)])
         assert ended.value.code == 0
+    assert set(lca.open_store(tmp_path / "whole").tables()) == EVERY_TABLE
     assert small.snapshot(tmp_path / "halted") == small.snapshot(tmp_path / "whole")
