@@ -159,7 +159,7 @@ class FlatModel:
     def _parts(self, flat: torch.Tensor) -> Iterator[tuple[nn.Parameter, torch.Tensor]]:
         """Give each parameter with its stretch of a flat vector."""
         places = self.layout.places
-        parts = flat.split([place.tensor.size for place in places])
+        parts = flat.split_with_sizes([place.tensor.size for place in places])
         for parameter, part, place in zip(self._parameters, parts, places, strict=True):
             yield parameter, part.view(place.tensor.shape)
 

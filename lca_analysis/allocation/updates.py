@@ -55,11 +55,9 @@ class UpdateTracker:
         self._is_untouched = [False] * len(layout.places)
         self._known: tuple[list[dict[str, Any]] | None, list[dict[str, Any] | None]] = (None, [])
         self._is_guest = host is not None
-        if host is not None:
-            self.buffer = host.buffer
-        else:
-            words = torch.empty(0, dtype=dtype).numpy().dtype
-            self.buffer = pages(layout.size if self._name in SGD else 0, words)
+        words = torch.empty(0, dtype=dtype).numpy().dtype
+        own = layout.size if self._name in SGD else 0
+        self.buffer: NDArray[Any] = pages(own, words) if host is None else host.buffer
         self._factors = np.zeros((len(layout.places), 3), self.buffer.dtype)
 
     def begin(self) -> None:

@@ -43,8 +43,11 @@ class BlockState:
 
     def __init__(self, block: Block, coding: Coding, memory: tuple[Words, Words] | None = None) -> None:
         self.block = block
-        empty = memory or (np.empty(block.size, block.form.word), np.empty(block.size, block.form.word))
-        self.words, self.before = empty
+        if memory is None:
+            memory = np.empty(block.size, block.form.word), np.empty(block.size, block.form.word)
+        self.words: Words
+        self.before: Words
+        self.words, self.before = memory
         rounded = coding.fraction > 0 and any(piece.quantised for piece in block.pieces)
         self.means = StepMeans(block, coding.fraction) if rounded else None
         self._chosen: tuple[list[int], list[float]] = ([], [])
