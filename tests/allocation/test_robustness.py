@@ -188,8 +188,8 @@ def test_four_runs_at_once_killed_and_resumed_in_every_table(small, tmp_path):
     def command(store, workers):
         return [*runs, *views, str(workers), "--store", str(tmp_path / store)]
 
-    # With both splits, 12 + 14 + 16 + 18 steps: within the second run, and, 29 steps further, within the last.
-    for steps, begun in ((19, 2), (29, 4)):
+    # With both splits, 12 + 14 + 16 + 18 steps: killed within the second run and, gone on from its beginning, the last.
+    for steps, begun in ((19, 2), (31, 4)):
         halted = [sys.executable, "-c", KILLED, str(steps), *command("halted", 1)]
         assert subprocess.run(halted, check=False, capture_output=True).returncode == -signal.SIGKILL
         assert len(lca.open_store(tmp_path / "halted").runs()) == begun
