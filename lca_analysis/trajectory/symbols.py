@@ -77,8 +77,10 @@ class Symbols:
         arrays = self._grouped, self._means, self._young, *planned[:-1], segments, placed
         padded = (*lot, *[lot[0]] * (LOT - len(lot)))
         rows = low.reshape(behind + len(lot), -1)[behind:]
-        arguments: list[Any] = [padded, len(lot), limit, state.words, state.before, *spans, *arrays]
-        done = kernels.fold_and_pack(*arguments, symbols[: len(lot) * self._size].reshape(len(lot), -1), rows, found)
+        by_group = symbols[: len(lot) * self._size].reshape(len(lot), -1)
+        state_and_spans = state.words, state.before, *spans
+        arguments: list[Any] = [padded, len(lot), limit, *state_and_spans, *arrays, by_group, rows, found]
+        done = kernels.fold_and_pack(*arguments)
         self._young = False
         for _ in range(done):
             state.advance()
