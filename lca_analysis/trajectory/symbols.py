@@ -74,13 +74,13 @@ class Symbols:
         planned, (placed, symbols, low) = self._memory(self._grouped, behind + len(lot))
         segments = np.empty(2 * CONTEXTS * len(lot), np.uint64)
         found = np.empty((len(lot), 3), np.uint64)
-        arrays: Any = self._grouped, self._means, self._young, *planned[:-1], segments, placed
+        arrays = self._grouped, self._means, self._young, *planned[:-1], segments, placed
         padded = (*lot, *[lot[0]] * (LOT - len(lot)))
         rows = low.reshape(behind + len(lot), -1)[behind:]
-        done = kernels.fold_and_pack(
-            padded, len(lot), limit, state.words, state.before, *spans, *arrays,
-            symbols[: len(lot) * self._size].reshape(len(lot), -1), rows, found,
-        )  # fmt: skip
+        by_group = symbols[: len(lot) * self._size].reshape(len(lot), -1)
+        state_and_spans = state.words, state.before, *spans
+        arguments: list[Any] = [padded, len(lot), limit, *state_and_spans, *arrays, by_group, rows, found]
+        done = kernels.fold_and_pack(*arguments)
         self._young = False
         for _ in range(done):
             state.advance()
