@@ -21,6 +21,9 @@ JITTER = 25
 CLOSE = 16
 """Ties between equal counts are broken by how many moments nearly coincide, up to so many iterations apart."""
 
+MIN_SHIFTS = 20
+"""Fewest shifts of one layer against another that a test rests on: p is at least one over their number."""
+
 _MOST_ENUMERATED = 500_000
 _BITS = 32
 _ON_RING = 2  # axes of scores that depend on the difference of two shifts alone
@@ -98,6 +101,13 @@ def shared_scores(peaks: list[Whole], length: int, tolerance: int = 0) -> Whole:
 def score_of(count: Whole, closeness: Whole) -> Whole:
     """Put shared moments and closeness into one number, which orders by the first, then by the second."""
     return (count << _BITS) + closeness
+
+
+def too_few_shifts(count: int) -> str | None:
+    """Say that so many shifts are too few for a test."""
+    if count >= MIN_SHIFTS:
+        return None
+    return f"{count} shifts cannot reach p ≤ 0.05: the smallest possible is {1 / count:.2g}"
 
 
 def counts_of(scores: Whole) -> Whole:
@@ -228,8 +238,11 @@ def pair_p_values(scores: Whole) -> Reals:
     Returns
     -------
     ndarray[L (L − 1) / 2] float64
-        Share of the shifts with a score as high as observed, or higher; at least 1 / T, or 1 / (2 S + 1).
+        Share of the shifts with a score as high as observed, or higher; at least 1 / T, or 1 / (2 S + 1). NaN for less
+        than `MIN_SHIFTS` shifts, which cannot reach 0.05.
     """
+    if scores[0].size < MIN_SHIFTS:
+        return np.full(len(scores), np.nan)
     return (scores.reshape(len(scores), -1) >= unshifted(scores)[:, None]).mean(1)
 
 

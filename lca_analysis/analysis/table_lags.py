@@ -54,10 +54,9 @@ def lag_rows(curves: dict[str, LagCurve | None], panel: Panel, momentum: float |
     Each estimate has a block-bootstrap interval, and differences are tested by the same resamples: null: no difference;
     two-sided; p is twice the share of resamples on the other side of 0, (b + 1) / (B + 1). Unit of replication: blocks
     of iterations of this one run, since the parameters of a layer depend on each other. Holm over layers, for each
-    quantity. Not valid below `MIN_LENGTH` steps (refused), for mean delays of which less than `DELAYS_IN_RUN` fit
-    into the run (no interval and no test), nor where lags change over the run. ``lag`` is the lag of
-    the largest cross-correlation, to fractions of a step; where the curve has a broad top, as for gradients of an
-    autocorrelation of 0.9, its test is conservative (it rejects a true null in 1 %). Tests over runs are in
+    quantity. Not valid below `MIN_LENGTH` steps (refused); comparisons and mean delays not below `MIN_COMPARED`, nor
+    mean delays of which less than `DELAYS_IN_RUN` fit into the run (no interval and no test); nor where lags change
+    over the run. ``lag`` is the lag of the largest cross-correlation, to fractions of a step. Tests over runs are in
     ``results_seeds``.
     ``mean_delay`` is the curve's centre, which is m / (1 − m) where Δ is −ḡ passed through momentum m alone.
 

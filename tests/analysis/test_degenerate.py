@@ -196,9 +196,19 @@ def test_uneven_learning_refuses_shifts_round_the_whole_run(tmp_path: Path) -> N
     assert whole.drop(circular.index)["p"].notna().all()
     pair = rows.dropna(subset=["subject"]).iloc[0]
     assert "within ±6 steps" in pair["null"]
-    assert pair["p"] >= 1 / 13
+    assert pair["reason"] == "13 shifts cannot reach p ≤ 0.05: the smallest possible is 0.077"
+    assert np.isnan(pair["p"])
     texts = [finding.text for finding in findings(store, "synthetic", "train")]
     assert sum("do not learn evenly" in text for text in texts) == 1
+
+
+def test_uneven_learning_tests_pairs_by_local_shifts(tmp_path: Path) -> None:
+    store = synthetic_store(tmp_path, iterations=260, layers=2, splits=("train",))
+    _rewrite(store, "layers", lambda f: f.assign(lca=f["lca"] * np.exp(-f["iteration"] / 60)))
+    rows = _checked(store)["results_synchronization"].query("quantity == 'shared_peaks'")
+    pair = rows.dropna(subset=["subject"]).iloc[0]
+    assert "within ±10 steps" in pair["null"]
+    assert pair["p"] >= 1 / 21
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan])

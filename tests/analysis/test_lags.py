@@ -31,6 +31,17 @@ def test_curve_against_a_slow_version() -> None:
         assert value == pytest.approx(sum(terms) / 60 / 3)
 
 
+@pytest.mark.parametrize("delay", [-4, -1, 0, 3, 7])
+def test_each_iteration_adds_symmetrically_about_a_delay(delay: int) -> None:
+    gradient = lfilter([1.0], [1.0, -0.9], np.random.default_rng(1).standard_normal((300, 4)), axis=0)
+    curve = lag_curve(-np.roll(gradient, delay, axis=0), gradient, 20)
+    assert curve is not None
+    middle, inner = 20 + delay, slice(40, -40)
+    for apart in range(1, 10):
+        late, early = curve.products[inner, middle + apart], curve.products[inner, middle - apart]
+        np.testing.assert_allclose(late, early, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize("delay", [-4, 0, 7])
 def test_lag_of_a_delayed_copy(delay: int) -> None:
     rng = np.random.default_rng(1)
@@ -86,6 +97,20 @@ def test_mean_delay_of_a_short_run_has_no_interval() -> None:
     found = mean_delay(curve, _drawn(curve))
     assert found.estimate > 100 / 50
     assert np.isnan([found.low, found.high, found.p("two-sided")]).all()
+    assert "at least 200 steps" in str(found.reason)
+    moved = lag_difference(curve, _drawn(curve), curve.correlation, _drawn(curve))
+    assert moved.estimate == 0
+    assert "at least 200 steps" in str(moved.reason)
+
+
+def test_delay_that_is_long_for_the_run_has_no_interval() -> None:
+    gradient = np.random.default_rng(2).standard_normal((300, 100))
+    step = lfilter([1.0], [1.0, -0.9], -gradient, axis=0)
+    curve = lag_curve(step, gradient)
+    assert curve is not None
+    found = mean_delay(curve, _drawn(curve))
+    assert found.estimate > 300 / 50
+    assert np.isnan(found.low)
     assert "fewer than 50 such delays" in str(found.reason)
 
 
