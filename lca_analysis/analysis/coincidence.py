@@ -180,7 +180,8 @@ def coincidence_test(scores: Whole, rng: np.random.Generator) -> Coincidence:
     autocorrelation is kept. Not valid, with shifts round the whole ring, where all layers learn more early in training
     than late: moments then coincide without synchrony. Refuse it there (`evenness.why_uneven`), and read local shifts,
     whose p-values are at least about (2 r + 1)^(1 − L) for a reach r (`local_reach`), and which are conservative in
-    short runs: of 100 iterations, true nulls are rejected in 0.02 to 0.04. The p-value orders sets of
+    short runs, where a window of a few steps holds few moments: of 100 iterations, true nulls are rejected in 0.02 to
+    0.04. The p-value orders sets of
     shifts by count, and by closeness (`shared_scores`) within a count.
 
     Parameters
