@@ -27,7 +27,10 @@ def residual_coincidence_test(
     (`residual_series`); its null distribution repeats shift, regression and minima, because the residuals of
     independent layers are dependent: shifting the residuals themselves rejects a true null in up to a quarter of
     short, smooth runs. Alternative: layers share moments beyond the total. Unit of replication: the iteration.
-    Where layers share nothing but a common component, residuals depend negatively, and the test is conservative.
+    Where layers share nothing but a common component, residuals depend negatively, and the test is conservative. Not
+    valid where that component has single shocks far beyond the rest: the others' total measures it inexactly, so that
+    a part of each shock is left in all layers, and passes for synchrony (eight layers that share a Student-t₃
+    component: rejected in 0.00 of runs of 100 iterations, 0.08 of 500, 0.2 of 2,000).
 
     Parameters
     ----------
