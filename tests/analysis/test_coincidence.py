@@ -163,24 +163,25 @@ def test_pairs_by_few_shifts_have_no_p() -> None:
 @pytest.mark.parametrize("tolerance", [0, 2])
 @pytest.mark.parametrize("ties", [False, True])
 def test_residual_test_against_a_slow_loop(tolerance: int, reach: int | None, ties: bool) -> None:
-    series = np.random.default_rng(4).standard_normal((60, 3))
+    length = 150 if ties else 60  # with more than 20 minima, the 20th tied with others
+    series = np.random.default_rng(4).standard_normal((length, 3))
     if ties:  # few values, and a layer that does not move, so that its residual is the others'
         series = np.sign(series)
         series[:, 2] = 0
     found = residual_coincidence_test(series, np.random.default_rng(9), reach, draws=20, tolerance=tolerance)
-    starts = np.random.default_rng(9).integers(60 if reach is None else 2 * reach + 1, size=(20, 3))
+    starts = np.random.default_rng(9).integers(length if reach is None else 2 * reach + 1, size=(20, 3))
 
     def window(column: np.ndarray, start: int) -> np.ndarray:
         if reach is None:
             return np.roll(column, -start)
         padded = np.concatenate([column[:reach][::-1], column, column[-reach:][::-1]])
-        return padded[start : start + 60]
+        return padded[start : start + length]
 
     def score(values: np.ndarray) -> tuple[int, int]:
         places = [deepest_minima(column) for column in residual_series(values).T]
-        near = [_gaps([one, one], 60) for one in places]
+        near = [_gaps([one, one], length) for one in places]
         own = sum(np.clip(coincidence.CLOSE + tolerance - gap[gap > 0], 0, None).sum() / 2 for gap in near)
-        count, close = _order(places, 60, tolerance)
+        count, close = _order(places, length, tolerance)
         return count, close + int(own)
 
     null = [score(np.column_stack([window(c, s) for c, s in zip(series.T, row, strict=True)])) for row in starts]
