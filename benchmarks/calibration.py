@@ -1,6 +1,6 @@
 """How often each test rejects its null when it is true, and when it is not: the measured table, judged.
 
-    python benchmarks/calibration.py                     # all rows, about 15 minutes of processor time
+    python benchmarks/calibration.py                     # all rows, some 15 minutes of processor time
     python benchmarks/calibration.py --repeats 400       # four times the simulations, half the errors
     python benchmarks/calibration.py --seed 7            # other simulations
     python benchmarks/calibration.py --only periodicity  # rows whose name holds a word, the same as among all rows
