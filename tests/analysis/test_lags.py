@@ -3,7 +3,11 @@ import pytest
 from scipy.signal import lfilter
 
 from lca_analysis.analysis.lags import (
+    _centre_parts,
+    _moments,
     _top,
+    _top_parts,
+    _tops,
     delay_difference,
     lag_curve,
     lag_difference,
@@ -120,6 +124,20 @@ def test_weak_maximum_has_a_wide_interval() -> None:
     assert curve is not None
     found = lag_of_maximum(curve, _drawn(curve))
     assert found.high - found.low > 20
+
+
+def test_parts_are_what_an_iteration_of_more_weight_moves() -> None:
+    rng, length, more = np.random.default_rng(1), 200, 1e-6
+    gradient = lfilter([1.0], [1.0, -0.6], rng.standard_normal((length, 5)), axis=0)
+    curve = lag_curve(lfilter([1.0], [1.0, -0.7], rng.standard_normal((length, 5)) - gradient, axis=0), gradient)
+    assert curve is not None
+    top, centre = _top_parts(curve), _centre_parts(curve)
+    first, total = _moments(curve.correlation, curve)
+    for step in range(0, length, 23):
+        heavier = curve.correlation + more * curve.products[step] / length
+        above, below = _moments(heavier, curve)
+        moved = np.array([_tops(heavier) - _tops(curve.correlation), above / below - first / total])
+        np.testing.assert_allclose([top[step], centre[step]], moved * length / more, rtol=1e-3, atol=1e-4)
 
 
 def test_lags_are_not_compared_where_a_maximum_is_weak() -> None:
