@@ -1,7 +1,7 @@
 """How often each test rejects its null when it is true, and when it is not: the measured table, judged.
 
-    python benchmarks/calibration.py                     # all rows, about 25 minutes of processor time
-    python benchmarks/calibration.py --repeats 1600      # four times the simulations, half the errors
+    python benchmarks/calibration.py                     # all rows, some 15 minutes of processor time
+    python benchmarks/calibration.py --repeats 400       # four times the simulations, half the errors
     python benchmarks/calibration.py --seed 7            # other simulations
     python benchmarks/calibration.py --only periodicity  # rows whose name holds a word, the same as among all rows
     python benchmarks/calibration.py --json FILE         # the rows as JSON too
@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import calibration_lags as lags
 import calibration_measures as simulate
@@ -34,6 +35,9 @@ from lca_analysis.progress import track
 LEVEL = (0.03, 0.07)
 AT_MOST = (0.0, 0.07)
 FOUND = (0.9, 1.0)
+_SHORT_RUNS = "runs shorter than those that tests are held to 0.03 for; most are refused where φ is 0.9"
+_SHARED_SHOCKS = "where the test is not valid in long runs, as its docstring says: rows that fail show by how much"
+_CORRECTED = "a correction bounds its error from above, whatever the dependence of the tests"
 _SHORT = [Case(length, phi, kind) for length in (20, 50) for phi in COEFFICIENTS for kind in ("normal", "t3")]
 _LONG = [Case(1000, phi, kind) for phi in COEFFICIENTS for kind in ("normal", "t3")]
 
@@ -50,6 +54,7 @@ class Measure:
     averaged: bool = False
     errors: float = 2.0
     part: int | None = None  # of the numbers of one simulation, which several measures share
+    why: str = ""  # it may lie below 0.03
 
 
 @dataclass(frozen=True)
@@ -84,122 +89,101 @@ def _cases(
     return tuple(case for case in CASES if case.coefficient in coefficients and case.length in lengths)
 
 
-def _sign_test(count: int, alternative: str) -> Measure:
+_MIXED = partial(simulate.family_rates, effects=10)
+_RESIDUAL = partial(simulate.coincidence_rates, residual=True)
+_NO_EFFECT = tuple(case for case in _LONG if case.coefficient == 0)
+_INSIDE = "inside a composite null, where a level below 0.05 is inherent; its boundary is a row of its own"
+
+
+def _sign_test(place: int) -> Measure:
     """Judge the sign test by the level that it truly has, being discrete: neither more nor less."""
+    _, alternative, count = runs.OVER_RUNS[place]
     level = sign_level(count, alternative)
     name = f"sign test over {count} runs, {alternative}"
-    return Measure(
-        name, lambda c, r, n: runs.over_runs(c, r, n, "sign", alternative, count), 5, (level, level), errors=3
-    )
+    return Measure(name, runs.over_runs, 10, (level, level), errors=3, part=place)
 
 
-_MIXED = partial(simulate.family_rates, effects=10)
+def _local(about: str, **options: bool) -> Measure:
+    """Judge local shifts."""
+    return Measure(about, partial(simulate.coincidence_rates, local=True, **options), 4)
+
+
+def _against_train(name: str, weight: float, quantity: str, help_: float = 0.0, **judged: Any) -> Measure:
+    """Judge a test of another split against train."""
+    return Measure(name, partial(runs.generalization_rates, quantity=quantity, help_=help_), weight, **judged)
+
+
 MEASURES = [
-    Measure("mean, HAC, two-sided", simulate.hac_rates, 10, part=0),
-    Measure("mean, HAC, greater", simulate.hac_rates, 10, part=1),
-    Measure("mean, HAC, falling variance", simulate.envelope_rates, 10),
+    Measure("mean, HAC, two-sided", simulate.hac_rates, 20, part=0),
+    Measure("mean, HAC, greater", simulate.hac_rates, 20, part=1),
+    Measure("mean, HAC, falling variance", simulate.envelope_rates, 20),
+    Measure("mean, HAC, greater, few iterations", runs.short_rates, 20, AT_MOST, tuple(_SHORT), why=_SHORT_RUNS),
     Measure("efficiency, HAC", simulate.efficiency_rates, 4),
-    Measure("mean, block bootstrap, interval", simulate.bootstrap_rates, 3, part=0),
-    Measure("mean, block bootstrap, greater", simulate.bootstrap_rates, 3, part=1),
-    Measure("flip interval, white noise", simulate.flip_rates, 5, cases=_cases((0.0,))),
-    Measure("periodicity, one parameter", simulate.periodicity_rates, 10),
-    Measure("shared moments, 3 layers", simulate.coincidence_rates, 4),
-    Measure("shared moments, 8 layers", lambda c, r, n: simulate.coincidence_rates(c, r, n, 8), 1.5),
+    Measure("mean, block bootstrap, interval", simulate.bootstrap_rates, 4, part=0),
+    Measure("mean, block bootstrap, greater", simulate.bootstrap_rates, 4, part=1),
+    Measure("flip interval, white noise", simulate.flip_rates, 10, cases=_cases((0.0,))),
+    Measure("periodicity, one parameter", simulate.periodicity_rates, 20),
+    Measure("shared moments, 3 layers", simulate.coincidence_rates, 5),
+    Measure("shared moments, 8 layers", partial(simulate.coincidence_rates, layers=8), 3),
+    Measure("shared moments, common envelope", partial(simulate.coincidence_rates, envelope=True), 4),
+    _local("shared moments, local shifts"),
+    _local("shared moments, local shifts, common envelope", envelope=True),
+    Measure("residual moments, 3 layers", _RESIDUAL, 6),
+    Measure("residual moments, 8 layers", partial(_RESIDUAL, layers=8), 4),
+    _local("residual moments, local shifts", residual=True),
     *(
-        Measure(name, partial(simulate.coincidence_rates, local=True, **options), 2, bounds, _cases(lengths=lengths))
-        for about, options in (("", {}), (", common envelope", {"envelope": True}))
-        for name, bounds, lengths in (
-            (f"shared moments, local shifts{about}", LEVEL, (500, 2000)),
-            (f"shared moments, local shifts{about}, short", AT_MOST, (100,)),
+        Measure(
+            f"residual moments, 8 layers, common component, {kind}",
+            partial(_RESIDUAL, layers=8, common=1.0),
+            3,
+            AT_MOST,
+            tuple(case for case in CASES if case.innovation == kind),
+            why=why,
         )
+        for kind, why in (("normal", _INSIDE), ("t3", _SHARED_SHOCKS))
     ),
-    Measure(
-        "shared moments, common envelope",
-        lambda c, r, n: simulate.coincidence_rates(c, r, n, envelope=True),
-        2,
-        AT_MOST,
-    ),
-    Measure("residual moments, 3 layers", lambda c, r, n: simulate.coincidence_rates(c, r, n, residual=True), 1.5),
-    Measure("residual moments, 8 layers", lambda c, r, n: simulate.coincidence_rates(c, r, n, 8, residual=True), 1),
-    Measure(
-        "residual moments, 8 layers, common component",
-        lambda c, r, n: simulate.coincidence_rates(c, r, n, 8, residual=True, common=1.0),
-        0.25,
-        AT_MOST,
-    ),
-    Measure("shared moments of a pair", simulate.pair_rates, 4),
-    Measure("lag of maximum, interval", simulate.lag_misses, 1.25, cases=_cases((0.0, 0.5)), part=0),
-    Measure(
-        "lag of maximum, interval, broad maximum",
-        simulate.lag_misses,
-        1.25,
-        AT_MOST,
-        _cases((0.9,)),
-        part=0,
-    ),
-    Measure("mean delay, interval", simulate.lag_misses, 1.25, AT_MOST, part=1),
-    Measure("lag against the rest", lags.lag_rates, 1.25, cases=_cases((0.0, 0.5)), part=0),
-    Measure("lag against the rest, broad maximum", lags.lag_rates, 1.25, AT_MOST, _cases((0.9,)), part=0),
-    Measure("mean delay against the rest", lags.lag_rates, 1.25, AT_MOST, part=1),
-    Measure("mean delay against the momentum", lags.lag_rates, 1.25, AT_MOST, part=2),
-    Measure("coherence", lags.coherence_rates, 2),
-    Measure("coherence, interval", lags.coherence_misses, 2, part=0),
-    Measure("phase, interval", lags.coherence_misses, 2, part=1),
-    Measure("group delay, interval", lags.coherence_misses, 2, part=2),
-    Measure("lead of moments", runs.lead_rates, 5),
-    Measure("t over 8 runs", lambda c, r, n: runs.over_runs(c, r, n, "t", "two-sided"), 5),
-    Measure("t over 8 runs, greater", lambda c, r, n: runs.over_runs(c, r, n, "t", "greater"), 5),
-    Measure("signed ranks over 8 runs", lambda c, r, n: runs.over_runs(c, r, n, "ranks", "two-sided"), 5),
-    *(_sign_test(count, alternative) for count, alternative in ((8, "greater"), (8, "two-sided"), (17, "two-sided"))),
-    Measure("split less train", lambda c, r, n: runs.generalization_rates(c, r, n, "net_lca_minus_train"), 5),
-    Measure(
-        "helps train, hurts split: boundary",
-        lambda c, r, n: runs.generalization_rates(c, r, n, "helps_train_hurts_here", 50.0),
-        5,
-    ),
-    Measure(
-        "helps train, hurts split: neither",
-        lambda c, r, n: runs.generalization_rates(c, r, n, "helps_train_hurts_here"),
-        5,
-        AT_MOST,
-    ),
-    Measure("hurting spans, 2 layers", runs.span_rates, 1, AT_MOST),
-    Measure("mean, HAC, greater, few iterations", runs.short_rates, 10, AT_MOST, tuple(_SHORT)),
-    Measure("evenness of learning, line", runs.evenness_rates, 5, part=0),
-    Measure("evenness of learning, parabola", runs.evenness_rates, 5, part=1),
-    Measure("Holm, 40 nulls", simulate.family_rates, 3, part=0),
-    Measure("Holm, 30 nulls of 40", _MIXED, 3, part=0),
-    Measure("false discovery rate, 40 nulls", simulate.family_rates, 3, averaged=True, part=1),
-    Measure("false discovery rate, 30 nulls of 40", _MIXED, 3, averaged=True, part=1),
+    Measure("shared moments of a pair", simulate.pair_rates, 8),
+    Measure("shared moments of a pair, local shifts", partial(simulate.pair_rates, local=True), 8),
+    Measure("lead of moments", runs.lead_rates, 10),
+    Measure("lead of moments, local shifts", partial(runs.lead_rates, local=True), 10),
+    Measure("lag of maximum, interval", simulate.lag_misses, 4, part=0),
+    Measure("mean delay, interval", simulate.lag_misses, 4, part=1),
+    Measure("lag against the rest", lags.lag_rates, 4, part=0),
+    Measure("mean delay against the rest", lags.lag_rates, 4, part=1),
+    Measure("mean delay against the momentum", lags.lag_rates, 4, part=2),
+    Measure("coherence", lags.coherence_rates, 5),
+    Measure("coherence, interval", lags.coherence_misses, 5, part=0),
+    Measure("phase, interval", lags.coherence_misses, 5, part=1),
+    Measure("group delay, interval", lags.coherence_misses, 5, part=2),
+    Measure("t over 8 runs", runs.over_runs, 10, part=0),
+    Measure("t over 8 runs, greater", runs.over_runs, 10, part=1),
+    Measure("signed ranks over 8 runs", runs.over_runs, 10, part=2),
+    *(_sign_test(place) for place in (3, 4, 5)),
+    _against_train("split less train", 10, "net_lca_minus_train"),
+    _against_train("helps train, hurts split: boundary", 10, "helps_train_hurts_here", 50.0),
+    _against_train("helps train, hurts split: neither", 2, "helps_train_hurts_here", bounds=AT_MOST, why=_INSIDE),
+    Measure("hurting spans, 2 layers", runs.span_rates, 4, AT_MOST, why=_CORRECTED),
+    Measure("evenness of learning, line", runs.evenness_rates, 10, part=0),
+    Measure("evenness of learning, parabola", runs.evenness_rates, 10, part=1),
+    Measure("Holm, 40 nulls", simulate.family_rates, 5, AT_MOST, part=0, why=_CORRECTED),
+    Measure("Holm, 30 nulls of 40", _MIXED, 5, AT_MOST, part=0, why=_CORRECTED),
+    Measure("false discovery rate, 40 nulls", simulate.family_rates, 5, AT_MOST, averaged=True, part=1, why=_CORRECTED),
+    Measure("false discovery rate, 30 nulls of 40", _MIXED, 5, AT_MOST, averaged=True, part=1, why=_CORRECTED),
     Measure(
         "power: mean of 0.2 deviations",
         lambda c, r, n: simulate.hac_rates(c, r, n, 0.2 * c.length**0.5)[:, 1],
-        2,
+        8,
         FOUND,
-        tuple(case for case in _LONG if case.coefficient == 0),
+        _NO_EFFECT,
     ),
     Measure(
-        "power: sinusoid of ⅓ deviation",
-        lambda c, r, n: simulate.periodicity_rates(c, r, n, 1 / 3),
-        2,
-        FOUND,
-        tuple(case for case in _LONG if case.coefficient == 0),
+        "power: sinusoid of ⅓ deviation", partial(simulate.periodicity_rates, amplitude=1 / 3), 8, FOUND, _NO_EFFECT
     ),
-    Measure(
-        "power: learning falls to a twentieth", lambda c, r, n: runs.evenness_rates(c, r, n, 3.0)[:, 0], 0.5, FOUND
-    ),
-    Measure("power: lag of 9 within 1", simulate.lag_found, 0.2, FOUND, tuple(_LONG)),
-    Measure("power: 20 % shared moments", simulate.planted_peaks, 0.2, FOUND, tuple(_LONG)),
-    Measure(
-        "power: 20 %, local", lambda c, r, n: simulate.planted_peaks(c, r, n, local=True), 0.2, FOUND, tuple(_LONG)
-    ),
-    Measure(
-        "power: 20 %, residual",
-        lambda c, r, n: simulate.planted_peaks(c, r, n, residual=True),
-        0.2,
-        FOUND,
-        tuple(_LONG),
-    ),
+    Measure("power: learning falls to a twentieth", partial(runs.evenness_rates, fall=3.0), 2, FOUND, part=0),
+    Measure("power: lag of 9 within 1", simulate.lag_found, 1, FOUND, tuple(_LONG)),
+    Measure("power: 20 % shared moments", simulate.planted_peaks, 1, FOUND, tuple(_LONG)),
+    Measure("power: 20 %, local", partial(simulate.planted_peaks, local=True), 1, FOUND, tuple(_LONG)),
+    Measure("power: 20 %, residual", partial(simulate.planted_peaks, residual=True), 1, FOUND, tuple(_LONG)),
 ]
 
 
@@ -242,7 +226,7 @@ def results(repeats: int, words: Iterable[str] = ("",), seed: int = 1) -> Iterat
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repeats", type=int, default=400, help="simulations of a row, times the row's weight")
+    parser.add_argument("--repeats", type=int, default=100, help="simulations of a row, times the row's weight")
     parser.add_argument("--seed", type=int, default=1, help="of all simulations")
     parser.add_argument(
         "--only", nargs="+", default=[""], metavar="WORD", help="rows whose name holds one of these words"
@@ -254,6 +238,9 @@ def main() -> int:
         print(result, flush=True)
         found.append(result)
     failed = [result for result in found if not result.passed]
+    for measure in MEASURES:
+        if measure.why and any(result.name == measure.name for result in found):
+            print(f"{measure.name}: a range from 0, since this is {measure.why}")
     print(f"{len(found) - len(failed)} of {len(found)} rows pass")
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(result) for result in found], indent=2, ensure_ascii=False) + "\n")

@@ -46,8 +46,8 @@ def lag_rates(case: Case, rng: np.random.Generator, repeats: int, momentum: floa
         one, rest = (_by_momentum(case, rng, momentum) for _ in range(2))
         drawn, other = counts @ one.products, counts @ rest.products
         tests = (
-            lag_difference(one, drawn, rest.correlation, other),
-            delay_difference(one, drawn, rest.correlation, other),
+            lag_difference(one, drawn, rest, other),
+            delay_difference(one, drawn, rest, other),
             mean_delay(one, drawn, null=momentum / (1 - momentum)),
         )
         found.append([test.p("two-sided") for test in tests])

@@ -79,7 +79,7 @@ def efficiency_rates(case: Case, rng: np.random.Generator, repeats: int) -> Real
 
 def bootstrap_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
     """Whether the block-bootstrap interval misses the mean (0; 1: covers), and the one-sided p-value: [repeats, 2]."""
-    found = [bootstrap_mean(column, rng, repeats=399) for column in case.draw(rng, repeats).T]
+    found = [bootstrap_mean(column, rng, repeats=199) for column in case.draw(rng, repeats).T]
     covers = [np.nan if np.isnan(one.low) else float(one.low <= 0 <= one.high) for one in found]
     return np.column_stack([covers, [one.p("greater") for one in found]])
 
@@ -131,9 +131,16 @@ def _scores(series: Reals, reach: int | None) -> NDArray[np.int64]:
     return local_scores(moments, len(series), (reach, reach))
 
 
-def pair_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
-    """p-values of one pair of layers."""
-    return np.array([pair_p_values(_scores(case.draw(rng, 2), None))[0] for _ in range(repeats)])
+def pair_rates(case: Case, rng: np.random.Generator, repeats: int, local: bool = False) -> Reals:
+    """p-values of one pair of layers, by all shifts of one against the other, or by local ones."""
+    found = []
+    for _ in range(repeats):
+        moments = [deepest_minima(column) for column in case.draw(rng, 2).T]
+        scores = shared_scores(moments, case.length)
+        if local:
+            scores = local_scores(moments, case.length, (0, 2 * local_reach(case.length)))
+        found.append(pair_p_values(scores)[0])
+    return np.array(found)
 
 
 def lag_misses(case: Case, rng: np.random.Generator, repeats: int, momentum: float = 0.8) -> Reals:

@@ -3,8 +3,9 @@
 import numpy as np
 from calibration_measures import Case, Reals
 
+from lca_analysis.analysis.coincidence import local_reach
 from lca_analysis.analysis.evenness import evenness_p
-from lca_analysis.analysis.inference import MeanTest, hac_mean
+from lca_analysis.analysis.inference import hac_mean
 from lca_analysis.analysis.layer_series import LayerSeries
 from lca_analysis.analysis.leads import lead
 from lca_analysis.analysis.options import AnalysisOptions
@@ -13,19 +14,28 @@ from lca_analysis.analysis.replication import ranks_over_runs, sign_over_runs, t
 from lca_analysis.analysis.table_generalization import generalization_rows
 from lca_analysis.analysis.table_spans import span_rows
 
+OVER_RUNS = (
+    ("t", "two-sided", 8),
+    ("t", "greater", 8),
+    ("ranks", "two-sided", 8),
+    ("sign", "greater", 8),
+    ("sign", "two-sided", 8),
+    ("sign", "two-sided", 17),
+)
 TESTS = {"t": t_over_runs, "sign": sign_over_runs, "ranks": ranks_over_runs}
 _AT_ONCE = 4000
 
 
-def over_runs(case: Case, rng: np.random.Generator, repeats: int, test: str, alternative: str, runs: int = 8) -> Reals:
-    """p-values of a test over runs whose values are net LCA: sums of a run's series."""
-    each = max(_AT_ONCE // runs, 1)
+def over_runs(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
+    """p-values of all `OVER_RUNS` on the same runs, whose values are net LCA: sums of a run's series: [repeats, 6]."""
+    most = max(runs for _, _, runs in OVER_RUNS)
+    each = max(_AT_ONCE // most, 1)
     totals = []
     for start in range(0, repeats, each):
         count = min(each, repeats - start)
-        totals.append(case.draw(rng, count * runs).sum(0).reshape(runs, count))
-    found: MeanTest = TESTS[test](np.concatenate(totals, axis=1), alternative=alternative)
-    return found.p
+        totals.append(case.draw(rng, count * most).sum(0).reshape(most, count))
+    values = np.concatenate(totals, axis=1)
+    return np.column_stack([TESTS[test](values[:runs], alternative=side).p for test, side, runs in OVER_RUNS])
 
 
 def _layers(values: Reals) -> LayerSeries:
@@ -63,12 +73,14 @@ def evenness_rates(case: Case, rng: np.random.Generator, repeats: int, fall: flo
     return np.array([evenness_p(case.draw(rng, 3) * course) for _ in range(repeats)])
 
 
-def lead_rates(case: Case, rng: np.random.Generator, repeats: int) -> Reals:
-    """p-values of which of two layers has its moments of learning first."""
+def lead_rates(case: Case, rng: np.random.Generator, repeats: int, local: bool = False) -> Reals:
+    """p-values of which of two layers has its moments of learning first, by all shifts or by local ones."""
     found = []
+    reach = 2 * local_reach(case.length)
+    shifts = np.arange(-reach, reach + 1) if local else np.arange(case.length)
     for _ in range(repeats):
         one, other = (deepest_minima(column) for column in case.draw(rng, 2).T)
-        found.append(lead(one, other, case.length, np.arange(case.length)).p)
+        found.append(lead(one, other, case.length, shifts).p)
     return np.array(found)
 
 

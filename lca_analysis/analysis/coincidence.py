@@ -21,6 +21,9 @@ JITTER = 25
 CLOSE = 16
 """Ties between equal counts are broken by how many moments nearly coincide, up to so many iterations apart."""
 
+MIN_SHIFTS = 20
+"""Fewest shifts of one layer against another that a test rests on: p is at least one over their number."""
+
 _MOST_ENUMERATED = 500_000
 _BITS = 32
 _ON_RING = 2  # axes of scores that depend on the difference of two shifts alone
@@ -100,6 +103,13 @@ def score_of(count: Whole, closeness: Whole) -> Whole:
     return (count << _BITS) + closeness
 
 
+def too_few_shifts(count: int) -> str | None:
+    """Say that so many shifts are too few for a test."""
+    if count >= MIN_SHIFTS:
+        return None
+    return f"{count} shifts cannot reach p ≤ 0.05: the smallest possible is {1 / count:.2g}"
+
+
 def counts_of(scores: Whole) -> Whole:
     """Read the shared moments out of scores, or out of sums of scores."""
     return scores >> _BITS
@@ -170,7 +180,8 @@ def coincidence_test(scores: Whole, rng: np.random.Generator) -> Coincidence:
     autocorrelation is kept. Not valid, with shifts round the whole ring, where all layers learn more early in training
     than late: moments then coincide without synchrony. Refuse it there (`evenness.why_uneven`), and read local shifts,
     whose p-values are at least about (2 r + 1)^(1 − L) for a reach r (`local_reach`), and which are conservative in
-    short runs: of 100 iterations, true nulls are rejected in 0.02 to 0.04. The p-value orders sets of
+    short runs, where a window of a few steps holds few moments: of 100 iterations, true nulls are rejected in 0.02 to
+    0.04. The p-value orders sets of
     shifts by count, and by closeness (`shared_scores`) within a count.
 
     Parameters
@@ -228,8 +239,11 @@ def pair_p_values(scores: Whole) -> Reals:
     Returns
     -------
     ndarray[L (L − 1) / 2] float64
-        Share of the shifts with a score as high as observed, or higher; at least 1 / T, or 1 / (2 S + 1).
+        Share of the shifts with a score as high as observed, or higher; at least 1 / T, or 1 / (2 S + 1). NaN for less
+        than `MIN_SHIFTS` shifts, which cannot reach 0.05.
     """
+    if scores[0].size < MIN_SHIFTS:
+        return np.full(len(scores), np.nan)
     return (scores.reshape(len(scores), -1) >= unshifted(scores)[:, None]).mean(1)
 
 

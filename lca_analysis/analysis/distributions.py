@@ -10,6 +10,9 @@ from scipy import optimize, stats
 
 Reals = NDArray[np.float64]
 
+_LEAST_FREEDOM = 0.05
+_MOST_TIED = 0.04  # where one value has more, the likelihood of a Student t of so few degrees of freedom has no maximum
+
 MIN_VALUES = 50
 """Fewest values that a distribution is fitted to."""
 
@@ -88,7 +91,8 @@ def _unfit(sample: Reals) -> str | None:
         return f"at least {MIN_VALUES} non-zero values are needed; there are {len(sample)}"
     if np.ptp(sample) <= 1e-12 * np.abs(sample).max():
         return "the values are constant"
-    return None
+    tied = float(np.unique(sample, return_counts=True)[1].max()) / len(sample)
+    return f"one value makes up {100 * tied:.0f} % of them, which no density fits" if tied > _MOST_TIED else None
 
 
 def _in_units(name: str, fit: tuple[dict[str, float], float], unit: float, n: int) -> Fit:
@@ -121,7 +125,7 @@ def _student_t(sample: Reals) -> tuple[dict[str, float], float]:
 
     spread = float(np.median(np.abs(sample - np.median(sample))))
     start = np.array([np.log(3.0), np.median(sample), np.log(max(spread, 1e-6))])
-    bounds: Any = [(np.log(0.05), np.log(1e6)), (None, None), (None, None)]
+    bounds: Any = [(np.log(_LEAST_FREEDOM), np.log(1e6)), (None, None), (None, None)]
     options: Any = {"xatol": 1e-5, "fatol": 1e-7, "maxiter": 2000}
     found = optimize.minimize(loss, start, method="Nelder-Mead", bounds=bounds, options=options)
     freedom, location, scale = np.exp(found.x[0]), found.x[1], np.exp(found.x[2])

@@ -14,7 +14,7 @@ def flip_rate(series: ArrayLike) -> Reals:
     Parameters
     ----------
     series : array_like[T, P] float
-        Steps or path-mean gradients of P parameters.
+        Steps or path-mean gradients of P parameters; NaN counts as zero.
 
     Returns
     -------
@@ -22,7 +22,7 @@ def flip_rate(series: ArrayLike) -> Reals:
         Share at iterations 1 … T − 1, of the parameters that are not zero and were not zero before;
         NaN where there are none.
     """
-    signs = np.sign(np.asarray(series)).astype(np.int8)
+    signs = np.nan_to_num(np.sign(np.asarray(series))).astype(np.int8)
     place = np.where(signs != 0, np.arange(len(signs))[:, None], 0)
     last = np.take_along_axis(signs, np.maximum.accumulate(place, axis=0), axis=0)
     counted = (signs[1:] != 0) & (last[:-1] != 0)
@@ -49,13 +49,14 @@ def flip_interval(series: ArrayLike, confidence: float = 0.95) -> MeanTest:
     Returns
     -------
     MeanTest
-        One interval, 1 / mean flip rate, in recorded steps.
+        One interval, 1 / mean flip rate, in recorded steps. Its upper end is infinite where the interval of the rate
+        reaches 0.
     """
     found = hac_mean(flip_rate(series), null=0.5, confidence=confidence)
     return MeanTest(
         _inverse(found.estimate),
         _inverse(found.high),
-        _inverse(found.low),
+        np.where(found.low <= 0, np.inf, _inverse(found.low)),
         found.standard_error * _inverse(found.estimate) ** 2,
         found.statistic,
         found.p,

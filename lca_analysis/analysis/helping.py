@@ -68,9 +68,13 @@ def efficiency(net: ArrayLike, gross: ArrayLike, confidence: float = 0.95) -> Me
     ratio = _ratio(total, size)
     test = hac_mean(above, confidence=confidence)
     ends = [_fieller_end(above, below, ratio, limit, 1 - confidence) for limit in (-1.0, 1.0)]
-    low, high = (np.where(np.isfinite(test.low), end, np.nan) for end in ends)
+    low, high = (np.where(np.isfinite(test.low) & np.isfinite(ratio), end, np.nan) for end in ends)
     error = test.standard_error * _ratio(test.n.astype(np.float64), size)
-    return replace(test, estimate=ratio, low=low, high=high, standard_error=error)
+    still = "nothing moves the loss"
+    reasons = tuple(
+        reason or (still if np.isnan(one) else None) for reason, one in zip(test.reason, ratio, strict=True)
+    )
+    return replace(test, estimate=ratio, low=low, high=high, standard_error=error, reason=reasons)
 
 
 def _fieller_end(net: Reals, gross: Reals, ratio: Reals, limit: float, level: float) -> Reals:

@@ -104,10 +104,10 @@ def read_layer_series(store: Store, run: str, split: str) -> LayerSeries:
 
 
 def _summed(values: Reals, cell: NDArray[np.int64], shape: tuple[int, int]) -> Reals:
-    """Sum tensors into layers; cells without a row are NaN, and a NaN stays one."""
+    """Sum tensors into layers; cells without a row are NaN, and so are those with a number that is not finite."""
     size = shape[0] * shape[1]
     total = np.bincount(cell, values, size).astype(np.float64)
-    total[np.bincount(cell, minlength=size) == 0] = np.nan
+    total[(np.bincount(cell, minlength=size) == 0) | ~np.isfinite(total)] = np.nan
     return total.reshape(shape)
 
 

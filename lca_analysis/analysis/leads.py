@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from lca_analysis.analysis.coincidence import too_few_shifts
+
 Whole = NDArray[np.int64]
 
 REACH = 16
@@ -45,7 +47,8 @@ def lead(first: Whole, second: Whole, length: int, shifts: Whole, confidence: fl
     Null: the layers are independent, and shifts of one against the other on the ring are equally likely. Alternative:
     two-sided: near the first layer's moments, the second's lie rather behind (or ahead). Statistic: over all pairs of
     moments at most `REACH` apart, the sum of their signed closeness. Unit of replication: the iteration for the test,
-    the first layer's moments for the interval (Student's t). Refused below `MIN_NEAR` near moments.
+    the first layer's moments for the interval (Student's t). Refused below `MIN_NEAR` near moments, and for
+    less than `MIN_SHIFTS` shifts, which cannot reach 0.05 (local ones in runs of less than 250 steps).
 
     Parameters
     ----------
@@ -69,6 +72,8 @@ def lead(first: Whole, second: Whole, length: int, shifts: Whole, confidence: fl
     if len(rows) < MIN_NEAR:
         reason = f"at least {MIN_NEAR} moments within {REACH} steps of each other are needed; there are {len(rows)}"
         return Lead(np.nan, np.nan, np.nan, np.nan, len(rows), reason)
+    if few := too_few_shifts(len(shifts)):
+        return Lead(np.nan, np.nan, np.nan, np.nan, len(rows), few)
     each = np.array([behind[row, near[row]].mean() for row in rows])
     error = float(each.std(ddof=1)) / np.sqrt(len(each))
     wide = float(stats.t.ppf((1 + confidence) / 2, len(each) - 1)) * error

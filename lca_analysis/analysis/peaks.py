@@ -50,47 +50,9 @@ def residual_series(series: ArrayLike) -> NDArray[np.float64]:
     if len(inner) == 0:
         return np.full(values.shape, np.nan)
     result = np.full(values.shape, np.nan)
-    result[known] = remove_others((inner - inner.mean(0)).T).T
-    return result
-
-
-def remove_others(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Remove from every layer its regression on the others' total.
-
-    Parameters
-    ----------
-    rows : ndarray[..., L, T] float64
-        Loss change of the layers, each of mean 0, all finite.
-
-    Returns
-    -------
-    ndarray[..., L, T] float64
-        Residuals.
-    """
-    others = rows.sum(-2, keepdims=True) - rows
-    power, shared = (np.einsum("...t,...t->...", others, other) for other in (others, rows))
+    centred = inner - inner.mean(0)
+    others = centred.sum(1, keepdims=True) - centred
+    power, shared = (others**2).sum(0), (others * centred).sum(0)
     slope = np.divide(shared, power, out=np.zeros_like(power), where=power > 0)
-    others *= slope[..., None]
-    return rows - others
-
-
-def deepest_of_rows(rows: NDArray[np.float64], count: int = PEAKS) -> NDArray[np.bool_]:
-    """Mark the deepest minima of every row at once.
-
-    Parameters
-    ----------
-    rows : ndarray[..., T] float64
-        One series a row, all finite.
-    count : int
-        Most minima of a row; more where several are equally deep.
-
-    Returns
-    -------
-    ndarray[..., T] bool
-        True at the minima of `deepest_minima`.
-    """
-    lower = (rows < np.roll(rows, 1, axis=-1)) & (rows <= np.roll(rows, -1, axis=-1)) & (rows < 0)
-    if rows.shape[-1] <= count:
-        return lower
-    depth = np.where(lower, rows, 0.0)
-    return lower & (depth <= np.partition(depth, count - 1, axis=-1)[..., count - 1 : count])
+    result[known] = centred - slope * others
+    return result

@@ -4,12 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lca_analysis.analysis.coincidence import CLOSE, Coincidence, conclude, score_of
-from lca_analysis.analysis.peaks import deepest_of_rows, remove_others
+from lca_analysis.analysis.peaks import PEAKS
+from lca_analysis.analysis.residual_kernel import prepare, score_residuals
 
 RESIDUAL_MONTE_CARLO = 999
 """Number of random sets of shifts, each of which needs its own regression."""
-
-_VALUES_AT_ONCE = 200_000
 
 Whole = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -28,7 +27,10 @@ def residual_coincidence_test(
     (`residual_series`); its null distribution repeats shift, regression and minima, because the residuals of
     independent layers are dependent: shifting the residuals themselves rejects a true null in up to a quarter of
     short, smooth runs. Alternative: layers share moments beyond the total. Unit of replication: the iteration.
-    Where layers share nothing but a common component, residuals depend negatively, and the test is conservative.
+    Where layers share nothing but a common component, residuals depend negatively, and the test is conservative. Not
+    valid where that component has single shocks far beyond the rest: the others' total measures it inexactly, so that
+    a part of each shock is left in all layers, and passes for synchrony (eight layers that share a Student-t₃
+    component: rejected in 0.00 of runs of 100 iterations, 0.08 of 500, 0.2 of 2,000).
 
     Parameters
     ----------
@@ -52,29 +54,14 @@ def residual_coincidence_test(
     rows = np.ascontiguousarray(series.T)
     around = ((0, 0), (length, length) if reach is None else (reach, reach))
     longer = np.pad(rows, around, mode="wrap" if reach is None else "symmetric")
-    windows = np.lib.stride_tricks.sliding_window_view(longer, length, axis=1)
     starts = rng.integers(length if reach is None else 2 * reach + 1, size=(draws, layers))
-    each = max(_VALUES_AT_ONCE // (length * layers), 1)
-    null = [
-        _scores(windows[np.arange(layers), starts[first : first + each]], tolerance) for first in range(0, draws, each)
-    ]
-    return conclude(int(_scores(rows[None], tolerance)[0]), np.concatenate(null), False)
+    observed = _scores(rows, np.zeros((1, layers), np.int64), length, tolerance)
+    return conclude(int(observed[0]), _scores(longer, starts, length, tolerance), False)
 
 
-def _scores(rows: Reals, tolerance: int) -> Whole:
-    """Count shared minima of the residuals of B sets of rows [B, L, T], with the closeness of all minima."""
-    minima = deepest_of_rows(remove_others(rows - rows.mean(2, keepdims=True)))
-    layers = minima.sum(1, dtype=np.float64)
-    count = (_product(layers, layers) - layers.sum(1)) / 2
-    close = (CLOSE + tolerance) * count
-    for distance in range(1, min(CLOSE + tolerance, rows.shape[2] // 2)):
-        together = _product(layers, np.roll(layers, distance, axis=1))
-        close += (CLOSE + tolerance - distance) * together
-        if distance <= tolerance:
-            count += together - (minima & np.roll(minima, distance, axis=2)).sum((1, 2))
-    return score_of(count.astype(np.int64), close.astype(np.int64))
-
-
-def _product(one: Reals, other: Reals) -> Reals:
-    """Sum the products of each row."""
-    return np.asarray(np.einsum("bt,bt->b", one, other))
+def _scores(longer: Reals, starts: Whole, length: int, tolerance: int) -> Whole:
+    """Count shared minima of the residuals of every draw, with the closeness of all minima."""
+    prepare()
+    found = np.zeros((len(starts), 2), np.int64)
+    score_residuals(longer, starts, length, PEAKS, tolerance, CLOSE + tolerance, found)
+    return score_of(found[:, 0], found[:, 1])

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lca_analysis.analysis.bootstrap import BootstrapMean
 from lca_analysis.analysis.lags import (
+    BY_BLOCKS,
     LAG_METHOD,
     MIN_LENGTH,
     LagCurve,
@@ -26,14 +27,16 @@ Reals = NDArray[np.float64]
 
 MOVES_NOT = "no sampled parameter has both steps and gradients that vary"
 _ONE_LAYER = "there is no other layer to compare with"
-_DELAY = "centre of the cross-correlation; block bootstrap over iterations, percentile interval"
+_DELAY = f"centre of the cross-correlation; {BY_BLOCKS}"
+_DIFFERENCE = f"cross-correlation of −path gradient and step, top of a parabola; {BY_BLOCKS}"
 _QUANTITIES = {
     "lag": LAG_METHOD,
     "mean_delay": _DELAY,
     "mean_delay_minus_momentum": _DELAY,
-    "lag_minus_rest": LAG_METHOD,
+    "lag_minus_rest": _DIFFERENCE,
     "mean_delay_minus_rest": _DELAY,
 }
+_MEANS = ("correlation", "products")
 _NULLS = {
     "mean_delay_minus_momentum": "mean delay = m / (1 − m)",
     "lag_minus_rest": "the layer lags as the rest does",
@@ -51,13 +54,12 @@ def layer_curves(panel: Panel, layers: tuple[str, ...]) -> dict[str, LagCurve | 
 def lag_rows(curves: dict[str, LagCurve | None], panel: Panel, momentum: float | None, seed: int) -> list[Row]:
     """Measure every layer's lag behind its negative gradient, against the momentum's and against the other layers'.
 
-    Each estimate has a block-bootstrap interval, and differences are tested by the same resamples: null: no difference;
-    two-sided; p is twice the share of resamples on the other side of 0, (b + 1) / (B + 1). Unit of replication: blocks
+    A lag has a block-bootstrap interval; mean delays and differences have one by Student's t over `BLOCKS` blocks of
+    iterations, and are tested by it: null: no difference; two-sided. Unit of replication: blocks
     of iterations of this one run, since the parameters of a layer depend on each other. Holm over layers, for each
-    quantity. Not valid below `MIN_LENGTH` steps (refused), for mean delays of which less than `DELAYS_IN_RUN` fit
-    into the run (no interval and no test), nor where lags change over the run. ``lag`` is the lag of
-    the largest cross-correlation, to fractions of a step; where the curve has a broad top, as for gradients of an
-    autocorrelation of 0.9, its test is conservative (it rejects a true null in 1 %). Tests over runs are in
+    quantity. Not valid below `MIN_LENGTH` steps (refused); comparisons and mean delays not below `MIN_COMPARED`, nor
+    mean delays of which less than `DELAYS_IN_RUN` fit into the run (no interval and no test); nor where lags change
+    over the run. ``lag`` is the lag of the largest cross-correlation, to fractions of a step. Tests over runs are in
     ``results_seeds``.
     ``mean_delay`` is the curve's centre, which is m / (1 − m) where Δ is −ḡ passed through momentum m alone.
 
@@ -137,7 +139,7 @@ def _against_rest(layer: str, curves: dict[str, LagCurve | None], drawn: dict[st
     if curve is None or not others:
         nothing = BootstrapMean(np.nan, np.nan, np.nan, 0 if curve is None else len(curve.products), _ONE_LAYER)
         return {"lag_minus_rest": nothing, "mean_delay_minus_rest": nothing}
-    rest = np.mean([other.correlation for other in others], axis=0)
+    rest = LagCurve(curve.lag, *(np.mean([getattr(o, name) for o in others], axis=0) for name in _MEANS))
     drawn_rest = (sum(drawn.values()) - drawn[layer]) / len(others)
     return {
         "lag_minus_rest": lag_difference(curve, drawn[layer], rest, drawn_rest),

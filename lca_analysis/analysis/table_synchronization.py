@@ -15,6 +15,7 @@ from lca_analysis.analysis.coincidence import (
     local_scores,
     pair_p_values,
     shared_scores,
+    too_few_shifts,
     unshifted,
 )
 from lca_analysis.analysis.evenness import why_uneven
@@ -33,6 +34,7 @@ MIN_LENGTH = 3 * PEAKS
 """Fewest iterations on which the deepest minima are few enough to say something."""
 
 _TOO_FEW = "at least two layers with local minima are needed"
+_SHOCKS = "; a part of single large shocks that all layers share is left in them"
 _DRAWS_OF_CLASS = 199
 _TAIL = "Pearson type III tail fitted to the null's first three moments (approximation)"
 
@@ -147,7 +149,7 @@ def _one_test(
     else:
         found = coincidence_test(_scores(list(chosen.values()), length, reach, peaks.tolerance), rng)
     how = f"all {found.draws} shifts" if found.exact else f"{found.draws} random shifts, (b + 1) / (B + 1)"
-    how += _apart(peaks.tolerance)
+    how += _apart(peaks.tolerance) + (_SHOCKS if residual else "")
     test = _interval(chosen, length, peaks.tolerance)
     observed = from_test(replace(base, method=f"{how}; interval: {HAC_METHOD}"), test, 0, length)
     observed = replace(observed, n=length, statistic=float(found.observed), p=found.p, reason=None)
@@ -198,7 +200,10 @@ def _together(first: Reals, second: Reals, tolerance: int) -> Reals:
 
 
 def _pair_rows(peaks: ClassPeaks) -> list[Row]:
-    """Test every pair of layers, exactly, over all valid shifts of one against the other."""
+    """Test every pair of layers, exactly, over all valid shifts of one against the other.
+
+    No p-value for less than `MIN_SHIFTS` shifts: local ones in runs of less than 250 steps.
+    """
     names, length = list(peaks.raw), len(peaks.kept)
     if len(names) < 2 or length < MIN_LENGTH:
         return []
@@ -208,6 +213,7 @@ def _pair_rows(peaks: ClassPeaks) -> list[Row]:
     else:
         reach = 2 * local_reach(length)
         scores, near = local_scores(moments, length, (0, reach), peaks.tolerance), _near(reach)
+    few = too_few_shifts(scores[0].size)
     how = f"all {scores[0].size} shifts{_apart(peaks.tolerance)}; interval: {HAC_METHOD}"
     base = Row("shared_peaks", how, length)
     base = replace(base, null=f"independent layers, {near}", alternative="greater")
@@ -219,7 +225,8 @@ def _pair_rows(peaks: ClassPeaks) -> list[Row]:
     for place, (p, count) in enumerate(zip(pair_p_values(scores), counts_of(unshifted(scores)), strict=True)):
         a, b = pairs[place]
         row = from_test(replace(base, subject=f"{names[a]}|{names[b]}"), intervals, place, length)
-        row = replace(row, n=length, estimate=float(count), statistic=float(count), p=float(p), reason=None)
+        row = replace(row, n=length, estimate=float(count), statistic=float(count), p=float(p), reason=few)
+        row = row if few is None else replace(row, low=np.nan, high=np.nan, confidence=np.nan)
         rows.append(row)
     return [*adjusted(rows, HOLM), *_lead_rows(peaks)]
 

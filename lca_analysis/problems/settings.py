@@ -99,6 +99,12 @@ class TrainingSettings:
             0 <= self.warmup < self.iterations,
             f"warmup must be from 0 to below the {self.iterations} iterations, not {self.warmup}",
         )
+        for one in self.interventions:
+            _need(
+                one.freeze_from is None or one.freeze_from < self.iterations,
+                f"layer {one.layer!r} is to be frozen from {one.freeze_from} on, "
+                f"but there are {self.iterations} iterations",
+            )
 
     def to_json(self) -> str:
         """Write the settings as JSON."""

@@ -21,8 +21,8 @@ def _load() -> ModuleType:
 table = _load()
 bench = sys.modules["calibration_measures"]
 CASES = [case for case in bench.CASES if case.length < 2000]
-LENGTHS = {"common envelope": 500, "moments": 100, "group delay": 2000}
-REPEATS = 60
+LENGTHS = {"local": 500, "common envelope": 500, "moments": 100, "group delay": 2000}
+REPEATS = 25
 
 
 def _within(rate: float, repeats: int, low: float = 0.03, high: float = 0.07) -> bool:

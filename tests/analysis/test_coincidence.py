@@ -3,7 +3,7 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from lca_analysis.analysis import coincidence, residual_coincidence
+from lca_analysis.analysis import coincidence
 from lca_analysis.analysis.coincidence import (
     coincidence_test,
     counts_of,
@@ -142,35 +142,46 @@ def test_pairs_against_brute_force() -> None:
     length = 31
     peaks = _random_peaks(2, length, 3, 6)
     found = pair_p_values(shared_scores(peaks, length))
-    local = pair_p_values(local_scores(peaks, length, (0, 3)))
+    local = pair_p_values(local_scores(peaks, length, (0, 10)))
     for place, (a, b) in enumerate(((0, 1), (0, 2), (1, 2))):
         observed = _order([peaks[a], peaks[b]], length, 0)
         reached = [_order([peaks[a], (peaks[b] + s) % length], length, 0) >= observed for s in range(length)]
         assert found[place] == pytest.approx(np.mean(reached))
         observed = _order_in_run([peaks[a], peaks[b]], 0)
-        moved = [_order_in_run([peaks[a], _mirrored(peaks[b], s, length)], 0) for s in range(-3, 4)]
+        moved = [_order_in_run([peaks[a], _mirrored(peaks[b], s, length)], 0) for s in range(-10, 11)]
         assert local[place] == pytest.approx(np.mean([order >= observed for order in moved]))
+
+
+def test_pairs_by_few_shifts_have_no_p() -> None:
+    scores = local_scores(_random_peaks(2, 100, 3, 6), 100, (0, 9))
+    assert np.isnan(pair_p_values(scores)).all()  # 19 shifts: at least 0.053
+    assert "smallest possible is 0.053" in str(coincidence.too_few_shifts(scores[0].size))
+    assert np.isfinite(pair_p_values(local_scores(_random_peaks(2, 100, 3, 6), 100, (0, 10)))).all()
 
 
 @pytest.mark.parametrize("reach", [None, 5])
 @pytest.mark.parametrize("tolerance", [0, 2])
-def test_residual_test_against_a_slow_loop(tolerance: int, reach: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(residual_coincidence, "_VALUES_AT_ONCE", 7 * 60 * 3)  # several batches, the last one smaller
-    series = np.random.default_rng(4).standard_normal((60, 3))
+@pytest.mark.parametrize("ties", [False, True])
+def test_residual_test_against_a_slow_loop(tolerance: int, reach: int | None, ties: bool) -> None:
+    length = 150 if ties else 60  # with more than 20 minima, the 20th tied with others
+    series = np.random.default_rng(4).standard_normal((length, 3))
+    if ties:  # few values, and a layer that does not move, so that its residual is the others'
+        series = np.sign(series)
+        series[:, 2] = 0
     found = residual_coincidence_test(series, np.random.default_rng(9), reach, draws=20, tolerance=tolerance)
-    starts = np.random.default_rng(9).integers(60 if reach is None else 2 * reach + 1, size=(20, 3))
+    starts = np.random.default_rng(9).integers(length if reach is None else 2 * reach + 1, size=(20, 3))
 
     def window(column: np.ndarray, start: int) -> np.ndarray:
         if reach is None:
             return np.roll(column, -start)
         padded = np.concatenate([column[:reach][::-1], column, column[-reach:][::-1]])
-        return padded[start : start + 60]
+        return padded[start : start + length]
 
     def score(values: np.ndarray) -> tuple[int, int]:
         places = [deepest_minima(column) for column in residual_series(values).T]
-        near = [_gaps([one, one], 60) for one in places]
+        near = [_gaps([one, one], length) for one in places]
         own = sum(np.clip(coincidence.CLOSE + tolerance - gap[gap > 0], 0, None).sum() / 2 for gap in near)
-        count, close = _order(places, 60, tolerance)
+        count, close = _order(places, length, tolerance)
         return count, close + int(own)
 
     null = [score(np.column_stack([window(c, s) for c, s in zip(series.T, row, strict=True)])) for row in starts]

@@ -196,9 +196,19 @@ def test_uneven_learning_refuses_shifts_round_the_whole_run(tmp_path: Path) -> N
     assert whole.drop(circular.index)["p"].notna().all()
     pair = rows.dropna(subset=["subject"]).iloc[0]
     assert "within ±6 steps" in pair["null"]
-    assert pair["p"] >= 1 / 13
+    assert pair["reason"] == "13 shifts cannot reach p ≤ 0.05: the smallest possible is 0.077"
+    assert np.isnan(pair["p"])
     texts = [finding.text for finding in findings(store, "synthetic", "train")]
     assert sum("do not learn evenly" in text for text in texts) == 1
+
+
+def test_uneven_learning_tests_pairs_by_local_shifts(tmp_path: Path) -> None:
+    store = synthetic_store(tmp_path, iterations=260, layers=2, splits=("train",))
+    _rewrite(store, "layers", lambda f: f.assign(lca=f["lca"] * np.exp(-f["iteration"] / 60)))
+    rows = _checked(store)["results_synchronization"].query("quantity == 'shared_peaks'")
+    pair = rows.dropna(subset=["subject"]).iloc[0]
+    assert "within ±10 steps" in pair["null"]
+    assert pair["p"] >= 1 / 21
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan])
@@ -219,3 +229,28 @@ def test_class_without_examples(tmp_path: Path, value: float) -> None:
     assert empty["p"].isna().all()
     assert empty["reason"].str.contains("no values" if np.isnan(value) else "constant").all()
     assert others["p"].notna().all()
+
+
+def _infinite(frame: pd.DataFrame) -> pd.DataFrame:
+    names = [n for n in ("lca", "lca_helping", "lca_hurting", "step", "path_gradient", *PARTS) if n in frame]
+    frame.loc[frame["iteration"].eq(40) & frame["layer"].eq("fc1"), names] = np.inf
+    frame.loc[frame["iteration"].eq(40) & frame["layer"].eq("fc1"), [n for n in names if n == "lca_helping"]] = -np.inf
+    return frame
+
+
+def _tied(frame: pd.DataFrame) -> pd.DataFrame:
+    names = [n for n in ("lca", "lca_helping", "lca_hurting", "step", "path_gradient", *PARTS) if n in frame]
+    return frame.assign(**{name: np.sign(frame[name]) for name in names})
+
+
+@pytest.mark.parametrize("change", [_infinite, _tied])
+def test_infinite_and_tied_values(tmp_path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    store = synthetic_store(tmp_path, iterations=90, layers=2, splits=("train",))
+    for name in ("layers", "units", "series"):
+        _rewrite(store, name, change)
+    found = _checked(store)
+    net = found["results_hurting"].query("quantity == 'net_lca' and layer == 'fc1'")
+    assert (net["n"] == (89 if change is _infinite else 90)).all()
+    fits = store.table("results_distribution", run="synthetic", split="train")
+    assert fits["aic"].notna().equals(fits["reason"].isna())
+    assert fits["reason"].str.contains("one value makes up").all() == (change is _tied)

@@ -75,8 +75,13 @@ def test_what_cannot_be_fitted_says_why(values: np.ndarray, reason: str) -> None
     assert np.isnan(excess_kurtosis(values))
 
 
-def test_two_values_can_be_fitted() -> None:
-    assert all(np.isfinite(fit.aic) for fit in fit_distributions(np.tile([1.0, -1.0], 50)))
+def test_tied_values_have_no_fit() -> None:
+    values = np.random.default_rng(0).standard_normal(100)
+    for tied in (4, 5):  # of a Student t with 0.05 degrees of freedom, whose likelihood has no maximum from 5 on
+        values[:tied] = 1.0
+        fits = fit_distributions(values)
+        assert all(np.isfinite(fit.aic) == (fit.reason is None) == (tied == 4) for fit in fits)
+    assert fits[0].reason == "one value makes up 5 % of them, which no density fits"
 
 
 def test_excess_kurtosis() -> None:

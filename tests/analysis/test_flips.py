@@ -51,3 +51,17 @@ def test_without_flips_there_is_a_reason(series: np.ndarray) -> None:
     found = flip_interval(series)
     assert np.isnan(found.estimate[0])
     assert found.reason[0] is not None
+
+
+def test_nan_counts_as_zero() -> None:
+    series = np.random.default_rng(0).integers(-1, 2, (40, 6)).astype(float)
+    holed = np.where(series == 0, np.nan, series)
+    np.testing.assert_array_equal(flip_rate(holed), flip_rate(series))
+
+
+def test_interval_has_no_upper_end_where_signs_may_never_flip() -> None:
+    series = np.ones((60, 1))
+    series[[20, 21, 40]] = -1
+    found = flip_interval(series)
+    assert found.reason == (None,)
+    assert 0 < found.low[0] < found.estimate[0] < found.high[0] == np.inf

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lca_analysis.analysis.peaks import deepest_minima, deepest_of_rows, residual_series
+from lca_analysis.analysis.peaks import deepest_minima, residual_series
 
 
 def _slow(series: np.ndarray, count: int) -> list[int]:
@@ -49,10 +49,3 @@ def test_residuals_without_others_and_with_nan() -> None:
     holed = np.array([[1.0, 2.0], [np.nan, 1.0], [2.0, 5.0], [4.0, 3.0]])
     assert np.isnan(residual_series(holed)).any(1).tolist() == [False, True, False, False]
     assert np.isnan(residual_series(np.full((3, 2), np.nan))).all()
-
-
-@pytest.mark.parametrize("length", [5, 20, 40, 300])
-def test_rows_at_once_are_the_rows_one_by_one(length: int) -> None:
-    rows = np.random.default_rng(length).standard_normal((4, length))
-    for row, marked in zip(rows, deepest_of_rows(rows), strict=True):
-        assert np.flatnonzero(marked).tolist() == sorted(deepest_minima(row).tolist())

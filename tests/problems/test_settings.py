@@ -125,6 +125,10 @@ def test_settings_are_held_by_json():
         ({"iterations": "9"}, "iterations must be a whole number, not '9'"),
         ({"batch_size": 0}, "batch_size must be 1 or more"),
         ({"seed": None}, "seed must be a whole number, not None"),
+        (
+            {"iterations": 5, "interventions": (Intervention("fc1", freeze_from=5),)},
+            "layer 'fc1' is to be frozen from 5 on, but there are 5 iterations",
+        ),
         ({"optimizer": "lion"}, "no optimizer 'lion'; known: sgd, adam, adamw, rmsprop"),
         ({"schedule": "saw"}, "no schedule 'saw'; known: constant, step, cosine"),
         ({"learning_rate": 0}, "learning_rate must be above 0"),
