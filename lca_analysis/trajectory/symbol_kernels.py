@@ -1,4 +1,4 @@
-"""Inner loops of format version 4: folded residuals to symbols and low bits, and back.
+"""Inner loops since format version 4: folded residuals to symbols and low bits, and back.
 
 `means`, `contexts`, `groups`, `starts` and `segments` are those of `symbols.Symbols`; `placed` holds symbols as the
 words lie, `symbols` as the groups do. Indices are unsigned, which spares numba the check for negative ones. None is out
