@@ -1,6 +1,7 @@
 """The lags of layers behind their gradients: rows of ``results_oscillation``, and ``results_lag_curve``."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -81,13 +82,15 @@ def lag_rows(curves: dict[str, LagCurve | None], panel: Panel, momentum: float |
     """
     counts = resample_counts(max(len(panel.step), 1), generator(seed, "lag"))
     drawn = {layer: counts @ curve.products / len(counts[0]) for layer, curve in curves.items() if curve is not None}
+    known = [curve for curve in curves.values() if curve is not None]
+    total = {name: sum(getattr(curve, name) for curve in known) for name in _MEANS} | {"drawn": sum(drawn.values())}
     rows = [_momentum_row(momentum, len(panel.step))]
     for layer, curve in curves.items():
         if curve is None:
             rows += _missing(layer, len(panel.step))
             continue
         found = _intervals(curve, drawn[layer], momentum, panel.spacing)
-        found |= _against_rest(layer, curves, drawn)
+        found |= _against_rest(curve, drawn[layer], total, len(known) - 1)
         rows += [_row(layer, name, interval, panel.spacing) for name, interval in found.items()]
     tested = [row for name in _NULLS for row in adjusted([row for row in rows if row.quantity == name], HOLM)]
     return [*(row for row in rows if row.quantity not in _NULLS), *tested]
@@ -132,18 +135,16 @@ def _intervals(curve: LagCurve, drawn: Reals, momentum: float | None, spacing: i
     return {"lag": lag_of_maximum(curve, drawn), "mean_delay": delay, "mean_delay_minus_momentum": excess}
 
 
-def _against_rest(layer: str, curves: dict[str, LagCurve | None], drawn: dict[str, Reals]) -> dict[str, BootstrapMean]:
-    """Compare a layer's lag and delay with those of the mean of the other layers' curves."""
-    curve = curves[layer]
-    others = [other for name, other in curves.items() if name != layer and other is not None]
-    if curve is None or not others:
-        nothing = BootstrapMean(np.nan, np.nan, np.nan, 0 if curve is None else len(curve.products), _ONE_LAYER)
+def _against_rest(curve: LagCurve, drawn: Reals, total: dict[str, Any], others: int) -> dict[str, BootstrapMean]:
+    """Compare a layer's lag and delay with those of the mean of the other layers' curves, of which all are summed."""
+    if not others:
+        nothing = BootstrapMean(np.nan, np.nan, np.nan, len(curve.products), _ONE_LAYER)
         return {"lag_minus_rest": nothing, "mean_delay_minus_rest": nothing}
-    rest = LagCurve(curve.lag, *(np.mean([getattr(o, name) for o in others], axis=0) for name in _MEANS))
-    drawn_rest = (sum(drawn.values()) - drawn[layer]) / len(others)
+    rest = LagCurve(curve.lag, *((total[name] - getattr(curve, name)) / others for name in _MEANS))
+    drawn_rest = (total["drawn"] - drawn) / others
     return {
-        "lag_minus_rest": lag_difference(curve, drawn[layer], rest, drawn_rest),
-        "mean_delay_minus_rest": delay_difference(curve, drawn[layer], rest, drawn_rest),
+        "lag_minus_rest": lag_difference(curve, drawn, rest, drawn_rest),
+        "mean_delay_minus_rest": delay_difference(curve, drawn, rest, drawn_rest),
     }
 
 
