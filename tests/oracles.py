@@ -36,7 +36,7 @@ def loss_and_gradient(problem, split, weights):
         loss = loss + problem.loss(functional_call(model, leaves, (inputs[chunk],)), targets[chunk]).sum()
     loss = loss / len(inputs)
     gradients = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, materialize_grads=True)
-    return float(loss.detach()), {name: g.numpy() for name, g in zip(leaves, gradients, strict=True)}
+    return float(loss.detach()), {name: g.to_dense().numpy() for name, g in zip(leaves, gradients, strict=True)}
 
 
 def simpson_nodes(pieces):

@@ -16,5 +16,6 @@ class Scratch:
         """Give an array for one use, with whatever is in it."""
         key = use, dtype.str
         if key not in self._arrays or self._arrays[key].size < size:
+            self._arrays.pop(key, None)  # before the larger one is made
             self._arrays[key] = np.empty(size, dtype)
         return self._arrays[key][:size]

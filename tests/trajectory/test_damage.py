@@ -301,7 +301,8 @@ def test_a_machine_that_computes_otherwise_is_told_rather_than_given_wrong_weigh
         wide = values.astype(np.float64) + (values.astype(np.float64) - before) * momentum
         return wide.astype(np.float32).view(np.uint32)
 
-    monkeypatch.setattr("lca_analysis.trajectory.residuals.is_compiled", lambda form: False)
+    for room in ("residuals", "coders"):
+        monkeypatch.setattr(f"lca_analysis.trajectory.{room}.is_compiled", lambda form: False)
     monkeypatch.setattr("lca_analysis.trajectory.prediction.momentum_prediction", fused)
     with pytest.raises(CorruptError, match=r"000000\.lcaseg: iteration \d: the decoded numbers are not those"):
         list(open_run(path).walk())
