@@ -72,7 +72,7 @@ def run(code: str, folder: Path, *arguments: object) -> str:
 
 def peak(folder: Path, depth: int, width: int, steps: int) -> int:
     """Record a run and give the peak of computing it, in bytes."""
-    name = f"run-{depth}-{width}-{steps}"
+    name = f"run-{depth}-{width}-{steps}-{sum(1 for _ in folder.iterdir())}"  # the same may be asked for again
     run(RECORD, folder, depth, width, steps, name)
     return int(run(COMPUTE, folder, name, f"store-{name}"))
 
