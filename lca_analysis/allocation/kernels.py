@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lca_analysis.trajectory.compiled import first_call, kernel
+from lca_analysis.compiled import first_call, kernel
 
 LANES = 64
 
