@@ -104,13 +104,15 @@ def coincidence_rates(
 ) -> Reals:
     """p-values of shared moments.
 
-    Options: `common` (weight of a component that all layers share), `envelope` (all layers learn most at the start),
-    `local` (shifts within `local_reach`), `residual` (after regression on the other layers' total).
+    Options: `common` (weight of a component that all layers share), `drop` (by which all of them fall in four moments),
+    `envelope` (all layers learn most at the start), `local` (shifts within `local_reach`), `residual` (after regression
+    on the other layers' total).
     """
     found = []
     reach = local_reach(case.length) if options.get("local") else None
     for _ in range(repeats):
         series = case.draw(rng, layers) + float(options.get("common", 0)) * case.draw(rng, 1)
+        series[rng.choice(case.length, 4, replace=False)] -= float(options.get("drop", 0))
         if options.get("envelope"):
             series = series * np.exp(-3 * np.arange(case.length) / case.length)[:, None]
         if reach is None and why_uneven(series) is not None:
@@ -195,16 +197,24 @@ def lag_found(case: Case, rng: np.random.Generator, repeats: int, lag: int = 9) 
 
 
 def planted_peaks(case: Case, rng: np.random.Generator, repeats: int, layers: int = 4, **options: bool) -> Reals:
-    """p-values of shared moments where a fifth of each layer's 20 moments is shared."""
+    """p-values of shared moments where a fifth of each layer's 20 moments is shared by all."""
     reach = local_reach(case.length) if options.get("local") else None
     found = []
     for _ in range(repeats):
         series = case.draw(rng, layers)
         series[rng.choice(case.length, 4, replace=False)] -= 6
-        if options.get("residual"):
-            found.append(residual_coincidence_test(series, rng, reach, 199).p)
-        else:
-            found.append(coincidence_test(_scores(series, reach), rng).p)
+        found.append(coincidence_test(_scores(series, reach), rng).p)
+    return np.array(found)
+
+
+def planted_pairs(case: Case, rng: np.random.Generator, repeats: int, layers: int = 8) -> Reals:
+    """p-values of shared moments in residuals where a fifth of each layer's 20 moments is shared with one other."""
+    found = []
+    for _ in range(repeats):
+        series = case.draw(rng, layers)
+        for pair in range(0, layers, 2):
+            series[rng.choice(case.length, 4, replace=False), pair : pair + 2] -= 6
+        found.append(residual_coincidence_test(series, rng, None, 199).p)
     return np.array(found)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from lca_analysis.analysis.peaks import NOTHING_LEFT
 from lca_analysis.compiled import first_call, inner, kernel
 
 
@@ -38,27 +39,58 @@ def _within_layer(place: Any, found: int, length: int, reach: int) -> int:
 
 
 @inner
-def _residual(row: Any, mean: float, total: Any, out: Any) -> None:
-    """Remove from a row of mean 0 its regression on the others' total."""
-    power, shared = 0.0, 0.0
+def _centre(row: Any, total: Any, out: Any) -> None:
+    """Take the mean from a row, and add what is left to a total."""
+    mean = row.sum() / row.size
     for t in range(row.size):
-        other = total[t] - (row[t] - mean)
-        power += other * other
-        shared += other * (row[t] - mean)
-    slope = shared / power if power > 0.0 else 0.0
-    for t in range(row.size):
-        own = row[t] - mean
-        out[t] = own - slope * (total[t] - own)
+        out[t] = row[t] - mean
+        total[t] += out[t]
+
+
+@inner
+def _residual(total: Any, scored: Any, own: Any) -> None:
+    """Remove from a layer its regression on two totals of the others; as `peaks.residual_series` does.
+
+    In the place of the second total its residual on the first is left.
+    """
+    power, shared, of_own, before, own_before = 0.0, 0.0, 0.0, 0.0, 0.0
+    for t in range(own.size):
+        power += total[t] * total[t]
+        shared += total[t] * scored[t]
+        of_own += total[t] * own[t]
+        before += scored[t] * scored[t]
+        own_before += own[t] * own[t]
+    slope, own_slope = (shared / power, of_own / power) if power > 0.0 else (0.0, 0.0)
+    power, shared, own_power = 0.0, 0.0, 0.0
+    for t in range(own.size):
+        scored[t] -= slope * total[t]
+        own[t] -= own_slope * total[t]
+        power += scored[t] * scored[t]
+        shared += scored[t] * own[t]
+        own_power += own[t] * own[t]
+    if not own_power > NOTHING_LEFT * own_before:
+        own[:] = 0.0
+        return
+    if not power > NOTHING_LEFT * before:
+        return
+    slope, power = shared / power, 0.0
+    for t in range(own.size):
+        own[t] -= slope * scored[t]
+        power += own[t] * own[t]
+    if not power > NOTHING_LEFT * own_power:
+        own[:] = 0.0
 
 
 @kernel
-def score_residuals(longer: Any, starts: Any, length: int, most: int, tolerance: int, close: int, out: Any) -> None:
+def score_residuals(
+    losses: Any, scores: Any, starts: Any, length: int, most: int, tolerance: int, close: int, out: Any
+) -> None:
     """Count shared minima of residuals, and the closeness of all minima, for each draw of shifts.
 
     Parameters
     ----------
-    longer : ndarray[L, ≥ T] float64
-        Layers, continued beyond the ends of the run.
+    losses, scores : ndarray[L, ≥ T] float64
+        Layers, and their normal scores, continued beyond the ends of the run.
     starts : ndarray[B, L] int64
         Where each layer's T steps begin, by draw.
     length : int
@@ -70,22 +102,24 @@ def score_residuals(longer: Any, starts: Any, length: int, most: int, tolerance:
     out : ndarray[B, 2] int64
         Takes count and closeness.
     """
-    layers, reach = len(longer), min(close, length // 2)
-    total, residual, count = np.empty(length), np.empty(length), np.zeros(length, np.int64)
-    means, depth, place = np.empty(layers), np.empty(most), np.empty(most, np.int64)
+    layers, reach = len(losses), min(close, length // 2)
+    own, own_scores, count = np.empty((layers, length)), np.empty((layers, length)), np.zeros(length, np.int64)
+    total, total_of_scores = np.empty(length), np.empty(length)
+    others, scores_of_others = np.empty(length), np.empty(length)
+    depth, place = np.empty(most), np.empty(most, np.int64)
     for draw in range(len(starts)):
-        total[:] = 0.0
-        count[:] = 0
+        total[:], total_of_scores[:], count[:] = 0.0, 0.0, 0
         shared, closeness = 0, 0
         for layer in range(layers):
-            row = longer[layer, starts[draw, layer] : starts[draw, layer] + length]
-            means[layer] = row.sum() / length
-            for t in range(length):
-                total[t] += row[t] - means[layer]
+            start = starts[draw, layer]
+            _centre(losses[layer, start : start + length], total, own[layer])
+            _centre(scores[layer, start : start + length], total_of_scores, own_scores[layer])
         for layer in range(layers):
-            row = longer[layer, starts[draw, layer] : starts[draw, layer] + length]
-            _residual(row, means[layer], total, residual)
-            found = _deepest(residual, depth, place)
+            for t in range(length):
+                others[t] = total[t] - own[layer, t]
+                scores_of_others[t] = total_of_scores[t] - own_scores[layer, t]
+            _residual(others, scores_of_others, own_scores[layer])
+            found = _deepest(own_scores[layer], depth, place)
             for moment in range(found):
                 count[place[moment]] += 1
             if tolerance > 0:
@@ -106,4 +140,5 @@ def score_residuals(longer: Any, starts: Any, length: int, most: int, tolerance:
 
 def prepare() -> None:
     """Compile, although a full disk may refuse to keep the machine code."""
-    first_call(score_residuals, np.zeros((1, 2)), np.zeros((1, 1), np.int64), 2, 1, 0, 1, np.zeros((1, 2), np.int64))
+    rows = np.zeros((1, 2))
+    first_call(score_residuals, rows, rows, np.zeros((1, 1), np.int64), 2, 1, 0, 1, np.zeros((1, 2), np.int64))

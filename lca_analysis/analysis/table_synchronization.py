@@ -34,7 +34,7 @@ MIN_LENGTH = 3 * PEAKS
 """Fewest iterations on which the deepest minima are few enough to say something."""
 
 _TOO_FEW = "at least two layers with local minima are needed"
-_SHOCKS = "; a part of single large shocks that all layers share is left in them"
+_SCORED = "; residuals of each layer's normal scores on the others' total loss and total score"
 _DRAWS_OF_CLASS = 199
 _TAIL = "Pearson type III tail fitted to the null's first three moments (approximation)"
 
@@ -149,7 +149,7 @@ def _one_test(
     else:
         found = coincidence_test(_scores(list(chosen.values()), length, reach, peaks.tolerance), rng)
     how = f"all {found.draws} shifts" if found.exact else f"{found.draws} random shifts, (b + 1) / (B + 1)"
-    how += _apart(peaks.tolerance) + (_SHOCKS if residual else "")
+    how += _apart(peaks.tolerance) + (_SCORED if residual else "")
     test = _interval(chosen, length, peaks.tolerance)
     observed = from_test(replace(base, method=f"{how}; interval: {HAC_METHOD}"), test, 0, length)
     observed = replace(observed, n=length, statistic=float(found.observed), p=found.p, reason=None)
