@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 Reals = NDArray[np.float64]
 
@@ -117,11 +117,16 @@ def _laplace(sample: Reals) -> tuple[dict[str, float], float]:
 
 
 def _student_t(sample: Reals) -> tuple[dict[str, float], float]:
-    """Fit a Student-t distribution by a simplex search over log degrees of freedom, location and log scale."""
+    """Fit a Student-t distribution by a simplex search over log degrees of freedom, location and log scale.
+
+    The density is written out: scipy's, which checks its arguments, takes five times as long.
+    """
 
     def loss(point: Reals) -> float:
         freedom, location, scale = np.exp(point[0]), point[1], np.exp(point[2])
-        return float(-stats.t.logpdf(sample, freedom, location, scale).sum())
+        squares = ((sample - location) / scale) ** 2
+        level = special.betaln(freedom / 2, 0.5) + np.log(freedom) / 2 + point[2]
+        return float((freedom + 1) / 2 * np.log1p(squares / freedom).sum() + len(sample) * level)
 
     spread = float(np.median(np.abs(sample - np.median(sample))))
     start = np.array([np.log(3.0), np.median(sample), np.log(max(spread, 1e-6))])

@@ -1,10 +1,11 @@
 """A test of whether a series is periodic, against a background of AR(1) noise."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import signal, stats
+from scipy import signal, special, stats
 
 Reals = NDArray[np.float64]
 
@@ -88,7 +89,7 @@ def _fisher(values: Reals) -> tuple[Reals, Reals, Reals]:
     """Find period, g and p of columns that are not constant."""
     length = len(values)
     rows = np.arange(MIN_CYCLES, (length + 1) // 2)
-    white = np.abs(np.fft.rfft(_clipped(_innovations(values, rows)), axis=0)[rows]) ** 2
+    white = _power(np.fft.rfft(_clipped(_innovations(values, rows)), axis=0)[rows[0] : rows[-1] + 1])
     peak, total = white.argmax(0), white.sum(0)
     share = np.divide(white.max(0), total, out=np.full(len(total), np.nan), where=total > 0)
     return length / rows[peak], share, np.fmax(fisher_p(share, len(rows)), _hump_p(white, peak))
@@ -99,9 +100,17 @@ def _innovations(values: Reals, rows: NDArray[np.int64]) -> Reals:
     length = len(values)
     transform = np.fft.rfft(signal.detrend(values, axis=0), axis=0)
     transform[: rows[0]] = 0
-    coefficient = _whittle(np.abs(transform[rows]) ** 2, 2 * np.pi * rows / length)
+    coefficient = _whittle(_power(transform[rows[0] : rows[-1] + 1]), length)
     fast = np.fft.irfft(transform, length, axis=0)
-    return fast - coefficient * np.roll(fast, 1, axis=0)
+    left = coefficient * np.roll(fast, 1, axis=0)
+    return np.subtract(fast, left, out=left)
+
+
+def _power(transform: NDArray[np.complex128]) -> Reals:
+    """Give the squared size of complex numbers."""
+    power = np.square(transform.real)
+    power += np.square(transform.imag)
+    return power
 
 
 def _clipped(innovations: Reals) -> Reals:
@@ -111,11 +120,19 @@ def _clipped(innovations: Reals) -> Reals:
     return np.clip(innovations, -reach, reach)
 
 
-def _whittle(power: Reals, angle: Reals) -> Reals:
-    """Fit the coefficient of an AR(1) to each column's periodogram by Whittle's likelihood."""
+@lru_cache(maxsize=4)
+def _shapes(length: int) -> tuple[Reals, Reals]:
+    """Give 1 / spectrum of an AR(1) of each coefficient, at the frequencies that count, and its mean logarithm."""
+    angle = 2 * np.pi * np.arange(MIN_CYCLES, (length + 1) // 2) / length
     shapes = 1 - 2 * _GRID * np.cos(angle)[:, None] + _GRID**2
+    return shapes, np.log(shapes).mean(0)
+
+
+def _whittle(power: Reals, length: int) -> Reals:
+    """Fit the coefficient of an AR(1) to each column's periodogram by Whittle's likelihood."""
+    shapes, mean_log = _shapes(length)
     level = np.maximum(shapes.T @ power / len(power), np.finfo(np.float64).tiny)
-    misfit = np.log(level) - np.log(shapes).mean(0)[:, None]
+    misfit = np.log(level) - mean_log[:, None]
     return _GRID[misfit.argmin(0)]
 
 
@@ -132,7 +149,7 @@ def _hump_p(white: Reals, peak: NDArray[np.int64]) -> Reals:
         mean, n_rest = near / n_near, count - n_near - n_line
         rest = (running[-1] - near - line) / n_rest
         ratio = np.divide(mean, rest, out=np.full(columns, np.inf), where=rest > 0)
-        hump = stats.f.sf(ratio, 2 * n_near, 2 * n_rest) < _HUMP_LEVEL
+        hump = special.fdtrc(2 * n_near, 2 * n_rest, ratio) < _HUMP_LEVEL
         height = np.divide(white.max(0), mean, out=np.full(columns, np.inf), where=mean > 0)
         alone = -np.expm1(count * np.log1p(-((1 + height / n_near) ** -n_near.astype(np.float64))))
         worst = np.where(hump, np.maximum(worst, alone), worst)

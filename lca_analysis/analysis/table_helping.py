@@ -16,6 +16,7 @@ from lca_analysis.analysis.layer_series import LayerSeries
 from lca_analysis.analysis.multiplicity import HOLM
 from lca_analysis.analysis.panel import Panel
 from lca_analysis.analysis.rows import PARAMETERS, Row, adjusted, from_bootstrap, from_test, generator
+from lca_analysis.analysis.threads import in_threads
 
 Reals = NDArray[np.float64]
 
@@ -208,9 +209,9 @@ def distribution_frames(panel: Panel | None, layers: tuple[str, ...], seed: int)
         Rows of ``results_distribution``, and the excess kurtosis for ``results_helping``.
     """
     fits, rows = [], []
-    for name in (None, *layers):
-        values = _sample(panel, name, generator(seed, "distribution", str(name)))
-        found = fit_distributions(values)
+    names = (None, *layers)
+    samples = [_sample(panel, name, generator(seed, "distribution", str(name))) for name in names]
+    for name, values, found in zip(names, samples, in_threads(fit_distributions, samples), strict=True):
         best = min((fit.aic for fit in found if fit.reason is None), default=np.nan)
         for fit in found:
             fits.append(_fit_record(name, fit, best, NO_SERIES if panel is None else fit.reason))

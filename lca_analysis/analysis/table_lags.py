@@ -23,6 +23,7 @@ from lca_analysis.analysis.lags import (
 from lca_analysis.analysis.multiplicity import HOLM
 from lca_analysis.analysis.panel import Panel
 from lca_analysis.analysis.rows import Row, adjusted, from_bootstrap, from_interval, generator
+from lca_analysis.analysis.threads import in_threads
 
 Reals = NDArray[np.float64]
 
@@ -49,7 +50,8 @@ def layer_curves(panel: Panel, layers: tuple[str, ...]) -> dict[str, LagCurve | 
     """Cross-correlate every layer; None where nothing moves, or the run is too short."""
     if len(panel.step) < MIN_LENGTH:
         return dict.fromkeys(layers)
-    return {layer: lag_curve(*panel.of_layer(layer)) for layer in layers}
+    curves = in_threads(lambda layer: lag_curve(*panel.of_layer(layer)), layers)
+    return dict(zip(layers, curves, strict=True))
 
 
 def lag_rows(curves: dict[str, LagCurve | None], panel: Panel, momentum: float | None, seed: int) -> list[Row]:

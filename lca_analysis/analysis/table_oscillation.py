@@ -16,6 +16,7 @@ from lca_analysis.analysis.rows import PARAMETERS, Row, adjusted, from_test, gen
 from lca_analysis.analysis.segments import segment_spectra
 from lca_analysis.analysis.spectra import Spectra, segment_length, spectra
 from lca_analysis.analysis.table_coherence import coherence_rows
+from lca_analysis.analysis.threads import in_threads
 
 Reals = NDArray[np.float64]
 
@@ -200,4 +201,4 @@ def _one_spectrum(found: LayerOscillation, total: float, spacing: int) -> pd.Dat
 
 def panel_oscillation(panel: Panel, layers: tuple[str, ...], seed: int = 0) -> list[LayerOscillation]:
     """Analyse the oscillation of every layer."""
-    return [layer_oscillation(layer, *panel.of_layer(layer), panel.spacing, seed) for layer in layers]
+    return in_threads(lambda name: layer_oscillation(name, *panel.of_layer(name), panel.spacing, seed), layers)

@@ -26,6 +26,7 @@ from lca_analysis.analysis.multiplicity import HOLM
 from lca_analysis.analysis.peaks import PEAKS, deepest_minima, residual_series
 from lca_analysis.analysis.residual_coincidence import RESIDUAL_MONTE_CARLO, residual_coincidence_test
 from lca_analysis.analysis.rows import CONFIDENCE, EVERY_CLASS, Row, adjusted, from_test, generator
+from lca_analysis.analysis.threads import in_threads
 
 Reals = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -106,8 +107,8 @@ def synchronization_rows(found: list[ClassPeaks], seed: int) -> list[Row]:
     """
     rows: list[Row] = []
     families: dict[str, list[Row]] = {}
-    for peaks in found:
-        for null, (observed, expected, tail) in _tests(peaks, seed).items():
+    for peaks, tests in zip(found, in_threads(lambda peaks: _tests(peaks, seed), found), strict=True):
+        for null, (observed, expected, tail) in tests.items():
             families.setdefault("whole" if peaks.label == EVERY_CLASS else null, []).append(observed)
             rows += [row for row in (expected, tail) if row is not None]
     for family in families.values():
