@@ -5,7 +5,8 @@ them, prints the tables, and writes them into docs/findings.md between its marks
 
     python benchmarks/findings.py FOLDER                     # everything: an hour or two on two cores
     python benchmarks/findings.py FOLDER --only fc-plain …   # record only these configurations
-    python benchmarks/findings.py FOLDER --tables            # only the tables, from what is there
+    python benchmarks/findings.py FOLDER --tables lags …     # of the tables only these
+    python benchmarks/findings.py FOLDER --no-runs           # record and analyse nothing: from what is there
 """
 
 import argparse
@@ -17,22 +18,20 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from findings_runs import CONFIGURATIONS, record
+from findings_runs import CONFIGURATIONS, LONG, record
 
 import lca_analysis as lca
 from lca_analysis.store import Store
 
 PAGE = Path(__file__).parents[1] / "docs" / "findings.md"
-SINGLE = tuple(
-    f"{name}-{variant}" for name in ("fc", "lenet", "resnet") for variant in ("plain", "momentum-0.5", "momentum-0")
-)
+SINGLE = tuple(one.name for one in LONG)
 MEAN = "mean over runs, t"
 MOST = 5
 """Layers of a network of which all are shown; of others the first and the last."""
 
 
 def analyse(store: Store) -> None:
-    """Analyse the first run of some configurations by itself, and all runs together."""
+    """Analyse the long runs by themselves, and all runs together."""
     for name in SINGLE:
         run = f"{name}-seed-0"
         if run in store.runs() and store.has_part("computations", run, "train"):
@@ -191,14 +190,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", nargs="*", default=[], metavar="CONFIGURATION")
-    parser.add_argument("--tables", action="store_true", help="record and analyse nothing")
+    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES), help="make only these")
+    parser.add_argument("--no-runs", action="store_true", help="record and analyse nothing")
     chosen = parser.parse_args()
-    if not chosen.tables:
+    if not chosen.no_runs:
         record(chosen.folder, chosen.only)
     store = lca.open_store(chosen.folder / "store")
-    if not chosen.tables:
+    if not chosen.no_runs:
         analyse(store)
-    tables = {name: markdown(make(store)) for name, make in TABLES.items()}
+    tables = {name: markdown(TABLES[name](store)) for name in chosen.tables}
     for name, table in tables.items():
         print(f"{name}\n{table}\n")
     write(PAGE, tables)

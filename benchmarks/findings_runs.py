@@ -26,7 +26,8 @@ HERE = f"{Path(__file__).resolve()}"
 class Configuration:
     """A training that is repeated with several seeds (of the weights and of the minibatches).
 
-    Options are those of the computation of each split; by default the adaptive rule.
+    Options are those of the computation of each split; by default the adaptive rule. Lags and synchronised moments,
+    which are found within a run, are read from long ones, of one seed each.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Configuration:
     seeds: int
     arguments: dict[str, Any] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    splits: tuple[str, ...] = ("train", "validation")
 
     def run(self, seed: int) -> str:
         """Name of a run."""
@@ -66,6 +68,12 @@ class Network:
         """Change something about the plain training."""
         settings = replace(self.settings, interventions=interventions, **changes)
         return Configuration(f"{self.name}-{name}", self.problem, settings, seeds, self.arguments, self.options)
+
+    def long(self, iterations: int) -> list[Configuration]:
+        """One training of many iterations with each of three momenta, computed on the train split only."""
+        many = replace(self, settings=replace(self.settings, iterations=iterations))
+        ways = [many.variant(f"long-momentum-{m:g}", seeds=1, momentum=m) for m in (0.9, 0.5, 0.0)]
+        return [replace(one, splits=("train",)) for one in ways]
 
     def of_the_last(self) -> list[Configuration]:
         """The plain training, and what is done to the last layer."""
@@ -115,18 +123,19 @@ CONFIGURATIONS = [
     RESNET.variant("momentum-0", seeds=5, momentum=0.0),
     RESNET.variant("momentum-0.5", seeds=5, momentum=0.5),
 ]
+LONG = [*FC.long(600), *LENET.long(300), *RESNET.long(300)]
 
 
 def by_seed(wanted: list[str]) -> Iterator[tuple[Configuration, int]]:
     """Go through the runs seed by seed, so that what is there is paired whenever one stops."""
-    chosen = [one for one in CONFIGURATIONS if not wanted or one.name in wanted]
+    chosen = [one for one in (*CONFIGURATIONS, *LONG) if not wanted or one.name in wanted]
     for seed in range(max(one.seeds for one in chosen)):
         for one in chosen:
             if seed < one.seeds:
                 yield one, seed
 
 
-def record(folder: Path, wanted: list[str], splits: tuple[str, ...] = ("train", "validation")) -> None:
+def record(folder: Path, wanted: list[str]) -> None:
     """Record the runs that are missing, and compute the missing splits."""
     torch.set_num_threads(1)
     for one, seed in by_seed(wanted):
@@ -135,7 +144,7 @@ def record(folder: Path, wanted: list[str], splits: tuple[str, ...] = ("train", 
             shutil.rmtree(path, ignore_errors=True)
             problem = lca.build_problem(one.problem, seed=seed, **one.arguments)
             lca.train(problem, path, replace(one.settings, seed=seed), progress=False, group=one.name)
-        for split in splits:
+        for split in one.splits:
             options = one.options.get(split, {})
             done = lca.compute(path, folder / "store", None, split, workers=1, progress=False, **options)
             if done.computed:

@@ -1,6 +1,7 @@
 """How a recording survives: killed at random moments and resumed, and with single bytes changed; prints counts.
 
-Run with ``python benchmarks/safety.py [--kills 200] [--bytes 5000]``. Exits with 1 when anything was lost or missed.
+Run with ``python benchmarks/safety.py [--kills 200] [--bytes 5000] [--presets small fast]``. Exits with 1 when anything
+was lost or missed.
 """
 
 import argparse
@@ -26,13 +27,13 @@ def weights(iteration: int) -> Weights:
     return {"a.weight": np.sin(np.arange(SIZE) * 0.01 + iteration * 0.001).astype(np.float32)}
 
 
-def record(path: Path) -> None:
+def record(path: Path, preset: str) -> None:
     """Record without end, from where the run is; says on standard output what is committed."""
     if (path / "run.json").exists():
         writer = RunWriter.resume(path)
     else:
         tensors = [TensorInfo("a.weight", (SIZE,), "float32", "a", "weight", "Linear", "parameter", True)]
-        policy = RecordingPolicy(segment_length=SEGMENT_LENGTH)
+        policy = RecordingPolicy(preset=preset, segment_length=SEGMENT_LENGTH)
         manifest = Manifest(run_id=uuid.uuid4().hex, name="", created="", tensors=tensors, recording=policy)
         writer = RunWriter.create(path, manifest)
     iteration = -1 if writer.iteration is None else writer.iteration
@@ -43,9 +44,10 @@ def record(path: Path) -> None:
         sys.stdout.flush()
 
 
-def kill_and_check(path: Path, delay: float) -> tuple[int, int, bool]:
+def kill_and_check(path: Path, preset: str, delay: float) -> tuple[int, int, bool]:
     """Record, kill after `delay` seconds; points that were said to be committed, points found, and whether whole."""
-    with subprocess.Popen([sys.executable, __file__, "--record", str(path)], stdout=subprocess.PIPE) as process:
+    command = [sys.executable, __file__, "--record", str(path), "--presets", preset]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         said = process.stdout.readline()
         try:
@@ -59,16 +61,19 @@ def kill_and_check(path: Path, delay: float) -> tuple[int, int, bool]:
     return int(lines[-1]) + 1, len(found), right and verify(path, progress=False).ok
 
 
-def kill(path: Path, count: int, rng: np.random.Generator) -> int:
+def kill(path: Path, preset: str, count: int, rng: np.random.Generator) -> int:
     """Kill recordings of one run, which each resumes; how many times something was lost."""
     lost = most = 0
     for _ in range(count):
-        said, found, right = kill_and_check(path, float(rng.uniform(0.0, 0.05)))
+        said, found, right = kill_and_check(path, preset, float(rng.uniform(0.0, 0.05)))
         lost += not (right and found in (said, said + 1))
         if found > 2000:
             RunWriter.resume(path, int(rng.integers(20))).close()
         most = max(most, found)
-    print(f"{count} kills, each resumed: {lost} with a point lost or wrong; up to {most} points in the run")
+    print(
+        f"{preset}: {count} kills, each resumed: {lost} with a point lost or wrong; up to {most} points in the run",
+        flush=True,
+    )
     return lost
 
 
@@ -94,7 +99,9 @@ def change_bytes(path: Path, count: int, rng: np.random.Generator) -> int:
             same = [np.array_equal(point.weights["a.weight"], weights(point.iteration)["a.weight"]) for point in found]
             harmless, missed = harmless + all(same), missed + (not all(same))
         file.write_bytes(data)
-    print(f"{count} changed bytes: {noticed} named with file and place, {harmless} harmless, {missed} missed")
+    print(
+        f"{count} changed bytes: {noticed} named with file and place, {harmless} harmless, {missed} missed", flush=True
+    )
     return missed
 
 
@@ -103,13 +110,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--bytes", type=int, default=5000)
+    parser.add_argument("--presets", nargs="+", default=["small", "fast"])
     parser.add_argument("--record", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.record:
-        record(options.record)
+        record(options.record, options.presets[0])
     rng, folder = np.random.default_rng(0), Path(tempfile.mkdtemp())
     try:
-        return int(bool(kill(folder / "run", options.kills, rng) + change_bytes(folder / "run", options.bytes, rng)))
+        missed = 0
+        for preset in options.presets:
+            missed += kill(folder / preset, preset, options.kills, rng)
+            missed += change_bytes(folder / preset, options.bytes, rng)
+        return int(missed > 0)
     finally:
         shutil.rmtree(folder)
 
