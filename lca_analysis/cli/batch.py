@@ -27,7 +27,7 @@ SOME_FAILED = 10
 @click.option("--spans", type=int, help="Most spans in which layers are tested for hurting (default: 10).")
 @click.option("--shortest-span", type=int, help="Fewest recorded steps of a span (default: 50).")
 @click.option("--other-data", is_flag=True, help="Compute although the data are not those recorded.")
-@click.option("--workers", default=0, show_default="one per core", help="Runs at a time; the results do not change.")
+@click.option("--workers", default=0, show_default="one per core", help="Runs at a time; 0: one per core.")
 @json_option
 @quiet_option
 def batch(

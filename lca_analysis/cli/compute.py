@@ -35,7 +35,7 @@ from lca_analysis.errors import ArgumentError, NumericalError
 )
 @click.option("--sample-seed", default=0, show_default=True, help="Chooses the parameters of the series table.")
 @click.option("--other-data", is_flag=True, help="Compute although the data are not those recorded.")
-@click.option("--workers", default=0, show_default="one per core", help="Processes; the tables do not depend on it.")
+@click.option("--workers", default=0, show_default="one per core", help="Processes; 0: one per core.")
 @click.option("--overwrite", is_flag=True, help="Replace what the store has of these runs.")
 @json_option
 @quiet_option

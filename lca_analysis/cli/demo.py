@@ -15,7 +15,7 @@ _TOLERANCE = 1e-4  # a tenth of the default: residuals have one sign mostly, and
 @click.command()
 @click.option("--out", default="demo", show_default=True, help="Folder for run, store and report.")
 @click.option("--iterations", default=400, show_default=True, help="Training iterations.")
-@click.option("--workers", default=0, show_default="one per core", help="Processes that compute.")
+@click.option("--workers", default=0, show_default="one per core", help="Processes that compute; 0: one per core.")
 @quiet_option
 def demo(out: str, iterations: int, workers: int, quiet: bool) -> None:
     """Train mnist_fc on 4,000 real MNIST images, allocate its loss changes, analyze, and write the report.

@@ -48,6 +48,8 @@ class Intervention:
             raise ArgumentError(f"momentum of layer {self.layer!r} must be from 0 to below 1, not {self.momentum}")
         if (self.freeze_from, rate, self.momentum, self.delay) == (None, None, None, 0):
             raise ArgumentError(f"nothing is done to layer {self.layer!r}; give a freeze, rate, momentum or delay")
+        if self.freeze_from == 0 and (rate, self.momentum, self.delay) != (None, None, 0):
+            raise ArgumentError(f"layer {self.layer!r} is frozen from the start: it needs no rate, momentum or delay")
 
     def __str__(self) -> str:
         """Say in words what is done."""

@@ -169,6 +169,7 @@ def test_the_group_is_the_same_for_all_seeds_and_another_for_another_configurati
         ({"delay": 1.5}, "delay of layer 'fc1' must be a whole number"),
         ({"learning_rate": 0.0}, "learning_rate of layer 'fc1' must be above 0"),
         ({"learning_rate": float("nan")}, "learning_rate of layer 'fc1' must be above 0"),
+        ({"freeze_from": 0, "momentum": 0.5}, "layer 'fc1' is frozen from the start"),
         ({"momentum": 1.0}, "momentum of layer 'fc1' must be from 0 to below 1"),
     ],
 )
