@@ -141,6 +141,13 @@ MEASURES = [
         )
         for kind in ("normal", "t3")
     ),
+    _local(
+        "residual moments, 8 layers, common component, local shifts, common envelope",
+        residual=True,
+        layers=8,
+        common=1.0,
+        envelope=True,
+    ),
     Measure(
         "residual moments, 8 layers, four common drops",
         partial(_RESIDUAL, layers=8, drop=12.0),

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lca_analysis.analysis.coincidence import CLOSE, Coincidence, conclude, score_of
-from lca_analysis.analysis.peaks import PEAKS, normal_scores
+from lca_analysis.analysis.peaks import PEAKS
 from lca_analysis.analysis.residual_kernel import prepare, score_residuals
+from lca_analysis.analysis.residual_series import normal_scores, relative_to_pace
 
 RESIDUAL_MONTE_CARLO = 999
 """Number of random sets of shifts, each of which needs its own regression."""
@@ -51,10 +52,10 @@ def residual_coincidence_test(
     """
     length, layers = series.shape
     around = ((0, 0), (length, length) if reach is None else (reach, reach))
-    scaled = series / (np.abs(series).max() or 1.0)
+    steady = relative_to_pace(series)
     losses, scores = (
         np.pad(columns.T, around, mode="wrap" if reach is None else "symmetric")
-        for columns in (scaled, normal_scores(series))
+        for columns in (steady, normal_scores(steady))
     )
     starts = rng.integers(length if reach is None else 2 * reach + 1, size=(draws, layers))
     at_first = np.full((1, layers), 0 if reach is None else reach)

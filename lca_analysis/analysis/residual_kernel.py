@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from lca_analysis.analysis.peaks import NOTHING_LEFT
+from lca_analysis.analysis.residual_series import NOTHING_LEFT
 from lca_analysis.compiled import first_call, inner, kernel
 
 
@@ -49,7 +49,7 @@ def _centre(row: Any, total: Any, out: Any) -> None:
 
 @inner
 def _residual(total: Any, scored: Any, own: Any) -> None:
-    """Remove from a layer its regression on two totals of the others; as `peaks.residual_series` does.
+    """Remove from a layer its regression on two totals of the others; as `residual_series.residual_series` does.
 
     In the place of the second total its residual on the first is left.
     """

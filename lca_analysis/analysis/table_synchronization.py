@@ -23,8 +23,9 @@ from lca_analysis.analysis.inference import HAC_METHOD, MeanTest, hac_mean
 from lca_analysis.analysis.layer_series import LayerSeries
 from lca_analysis.analysis.leads import lead
 from lca_analysis.analysis.multiplicity import HOLM
-from lca_analysis.analysis.peaks import PEAKS, deepest_minima, residual_series
+from lca_analysis.analysis.peaks import PEAKS, deepest_minima
 from lca_analysis.analysis.residual_coincidence import RESIDUAL_MONTE_CARLO, residual_coincidence_test
+from lca_analysis.analysis.residual_series import residual_series
 from lca_analysis.analysis.rows import CONFIDENCE, EVERY_CLASS, Row, adjusted, from_test, generator
 from lca_analysis.analysis.threads import in_threads
 
@@ -35,7 +36,7 @@ MIN_LENGTH = 3 * PEAKS
 """Fewest iterations on which the deepest minima are few enough to say something."""
 
 _TOO_FEW = "at least two layers with local minima are needed"
-_SCORED = "; residuals of each layer's normal scores on the others' total loss and total score"
+_SCORED = "; residuals of normal scores, relative to the pace of learning, on the others' total"
 _DRAWS_OF_CLASS = 199
 _TAIL = "Pearson type III tail fitted to the null's first three moments (approximation)"
 

@@ -12,8 +12,9 @@ from lca_analysis.analysis.coincidence import (
     pair_p_values,
     shared_scores,
 )
-from lca_analysis.analysis.peaks import deepest_minima, residual_series
+from lca_analysis.analysis.peaks import deepest_minima
 from lca_analysis.analysis.residual_coincidence import residual_coincidence_test
+from lca_analysis.analysis.residual_series import relative_to_pace, residual_series
 
 
 def _gaps(peaks: list[np.ndarray], length: int) -> np.ndarray:
@@ -200,6 +201,7 @@ def test_residual_test_against_a_slow_loop(tolerance: int, reach: int | None, ti
         count, close = _order(places, length, tolerance)
         return count, close + int(own)
 
+    series = relative_to_pace(series)
     scored = np.column_stack([_scores_by_hand(column) for column in series.T])
 
     def moved(row: np.ndarray) -> list[np.ndarray]:
