@@ -17,6 +17,7 @@ from lca_analysis.analysis.coincidence import (
     local_scores,
     pair_p_values,
     shared_scores,
+    too_few_sets,
 )
 from lca_analysis.analysis.evenness import why_uneven
 from lca_analysis.analysis.flips import flip_interval
@@ -26,7 +27,7 @@ from lca_analysis.analysis.lags import lag_curve, lag_of_maximum, mean_delay, re
 from lca_analysis.analysis.multiplicity import BENJAMINI_HOCHBERG, HOLM, adjust, too_few_to_correct
 from lca_analysis.analysis.peaks import deepest_minima
 from lca_analysis.analysis.periodicity import periodicity
-from lca_analysis.analysis.residual_coincidence import residual_coincidence_test
+from lca_analysis.analysis.residual_coincidence import MIN_RESIDUAL, residual_coincidence_test
 
 Reals = NDArray[np.float64]
 
@@ -115,7 +116,8 @@ def coincidence_rates(
         series[rng.choice(case.length, 4, replace=False)] -= float(options.get("drop", 0))
         if options.get("envelope"):
             series = series * np.exp(-3 * np.arange(case.length) / case.length)[:, None]
-        if reach is None and why_uneven(series) is not None:
+        short = bool(options.get("residual")) and case.length < MIN_RESIDUAL
+        if short or (why_uneven(series) if reach is None else too_few_sets(reach, layers)) is not None:
             found.append(np.nan)
             continue
         if options.get("residual"):

@@ -24,6 +24,9 @@ CLOSE = 16
 MIN_SHIFTS = 20
 """Fewest shifts of one layer against another that a test rests on: p is at least one over their number."""
 
+MIN_SETS = 100
+"""Fewest sets of local shifts that differ by more than one shift of all layers: p-values come in steps of as much."""
+
 _MOST_ENUMERATED = 500_000
 _BITS = 32
 _ON_RING = 2  # axes of scores that depend on the difference of two shifts alone
@@ -110,6 +113,14 @@ def too_few_shifts(count: int) -> str | None:
     return f"{count} shifts cannot reach p ≤ 0.05: the smallest possible is {1 / count:.2g}"
 
 
+def too_few_sets(reach: int, layers: int) -> str | None:
+    """Say that local shifts of so many layers are too few for a test: a set counts once for each shift of all alike."""
+    count = (2 * reach + 1) ** (layers - 1)
+    if count >= MIN_SETS:
+        return None
+    return f"local shifts of {layers} layers by up to {reach} steps are {count} in effect: too few for a p-value"
+
+
 def counts_of(scores: Whole) -> Whole:
     """Read the shared moments out of scores, or out of sums of scores."""
     return scores >> _BITS
@@ -179,9 +190,8 @@ def coincidence_test(scores: Whole, rng: np.random.Generator) -> Coincidence:
     Alternative: more shared moments. Unit of replication: the iteration. Assumptions: the ring's seam does no harm;
     autocorrelation is kept. Not valid, with shifts round the whole ring, where all layers learn more early in training
     than late: moments then coincide without synchrony. Refuse it there (`evenness.why_uneven`), and read local shifts,
-    whose p-values are at least about (2 r + 1)^(1 − L) for a reach r (`local_reach`), and which are conservative in
-    short runs, where a window of a few steps holds few moments: of 100 iterations, true nulls are rejected in 0.02 to
-    0.04. The p-value orders sets of
+    whose p-values are at least about (2 r + 1)^(1 − L) for a reach r (`local_reach`): refuse them where that is more
+    than 1 / `MIN_SETS` (`too_few_sets`). The p-value orders sets of
     shifts by count, and by closeness (`shared_scores`) within a count.
 
     Parameters

@@ -8,6 +8,9 @@ from lca_analysis.analysis.peaks import PEAKS
 from lca_analysis.analysis.residual_kernel import prepare, score_residuals
 from lca_analysis.analysis.residual_series import normal_scores, relative_to_pace
 
+MIN_RESIDUAL = 200
+"""Fewest iterations: in 100, an eighth of runs whose layers share nothing but four drops counts as synchronised."""
+
 RESIDUAL_MONTE_CARLO = 999
 """Number of random sets of shifts, each of which needs its own regression."""
 
@@ -30,7 +33,8 @@ def residual_coincidence_test(
     short, smooth runs. Alternative: groups of layers share moments that are not those of all. Unit of replication: the
     iteration.
     Where layers share nothing but one common component, be it normal, heavy-tailed, or a few large shocks, residuals
-    hardly depend on each other, or negatively, and such synchrony is not found: it is that of the total.
+    hardly depend on each other, or negatively, and such synchrony is not found: it is that of the total. Not valid
+    below `MIN_RESIDUAL` iterations: refuse it there.
 
     Parameters
     ----------

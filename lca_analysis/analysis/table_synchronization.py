@@ -15,6 +15,7 @@ from lca_analysis.analysis.coincidence import (
     local_scores,
     pair_p_values,
     shared_scores,
+    too_few_sets,
     too_few_shifts,
     unshifted,
 )
@@ -24,7 +25,11 @@ from lca_analysis.analysis.layer_series import LayerSeries
 from lca_analysis.analysis.leads import lead
 from lca_analysis.analysis.multiplicity import HOLM
 from lca_analysis.analysis.peaks import PEAKS, deepest_minima
-from lca_analysis.analysis.residual_coincidence import RESIDUAL_MONTE_CARLO, residual_coincidence_test
+from lca_analysis.analysis.residual_coincidence import (
+    MIN_RESIDUAL,
+    RESIDUAL_MONTE_CARLO,
+    residual_coincidence_test,
+)
 from lca_analysis.analysis.residual_series import residual_series
 from lca_analysis.analysis.rows import CONFIDENCE, EVERY_CLASS, Row, adjusted, from_test, generator
 from lca_analysis.analysis.threads import in_threads
@@ -138,12 +143,14 @@ def _one_test(
     length, chosen = len(peaks.kept), peaks.residual if residual else peaks.raw
     base = Row("shared_peaks", "", length, class_=peaks.label, null=null, alternative="greater")
     base = replace(base, method=f"layer pairs that share one of their deepest minima{_apart(peaks.tolerance)}, summed")
-    if length < MIN_LENGTH:
-        return replace(base, reason=f"at least {MIN_LENGTH} finite steps are needed; there are {length}"), None, None
+    if length < (least := MIN_RESIDUAL if residual else MIN_LENGTH):
+        return replace(base, reason=f"at least {least} finite steps are needed; there are {length}"), None, None
     if len(chosen) < 2:
         return replace(base, reason=_TOO_FEW), None, None
     if reach is None and peaks.uneven is not None:
         return replace(base, reason=peaks.uneven), None, None
+    if reach is not None and (few := too_few_sets(reach, len(chosen))):
+        return replace(base, reason=few), None, None
     rng = generator(seed, "peaks", str(peaks.label), null)
     if residual:
         draws = RESIDUAL_MONTE_CARLO if peaks.label == EVERY_CLASS else _DRAWS_OF_CLASS

@@ -21,7 +21,7 @@ def _load() -> ModuleType:
 table = _load()
 bench = sys.modules["calibration_measures"]
 CASES = [case for case in bench.CASES if case.length < 2000]
-LENGTHS = {"local": 500, "common envelope": 500, "moments": 100, "group delay": 2000}
+LENGTHS = {"local": 500, "common envelope": 500, "residual": 500, "moments": 100, "group delay": 2000}
 REPEATS = 25
 
 
