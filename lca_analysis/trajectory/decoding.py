@@ -46,7 +46,8 @@ class SegmentDecoder:
 
     def __init__(self, manifest: Manifest, names: list[str]) -> None:
         self._manifest = manifest
-        self._chosen = [number for number, tensor in enumerate(manifest.tensors) if tensor.name in set(names)]
+        wanted = set(names)
+        self._chosen = [number for number, tensor in enumerate(manifest.tensors) if tensor.name in wanted]
         self._blocks = lay_out(manifest.tensors, manifest.format_version)
         self._coding = Coding(manifest.format_version, manifest.recording.error_fraction)
         self._frames = Scratch()

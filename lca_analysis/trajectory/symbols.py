@@ -45,7 +45,8 @@ class Symbols:
         self._groups = np.zeros(CONTEXTS, np.uint8)  # of each context, and of each group:
         self._starts = np.zeros((LANES, CONTEXTS), np.uint64)  # where its next symbol of a lane lies
         self._segments = np.zeros(2 * CONTEXTS, np.uint64)  # where it begins, and how many symbols it has
-        self._prepare(form, encodes)
+        self._kernels = self._prepare(form, encodes)
+        self._of_symbols = _of_symbols(form.word)
         self.forget()
 
     def forget(self) -> None:
@@ -55,10 +56,10 @@ class Symbols:
 
     def pack(self, folded: Words) -> list[Stream]:
         """Code folded residuals: a stream of low bits, and one of each group's symbols."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
         planned, (placed, symbols, low) = self._memory(self._grouped)
-        groups, used = kernels.pack(folded, self._grouped, self._means, self._young, *planned, placed, symbols, low)
+        groups, used = self._kernels.pack(
+            folded, self._grouped, self._means, self._young, *planned, placed, symbols, low
+        )
         self._young = False
         return [low[: 8 * used].tobytes(), *compress_segments(symbols, self._segments[: 2 * groups])]
 
@@ -70,8 +71,6 @@ class Symbols:
         The streams of so many points before these stay as they are. It ends early behind a point whose low bits are
         more 64-bit words than the limit.
         """
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
         planned, (placed, symbols, low) = self._memory(self._grouped, behind + len(lot))
         segments = np.empty(2 * CONTEXTS * len(lot), np.uint64)
         found = np.empty((len(lot), 3), np.uint64)
@@ -81,7 +80,7 @@ class Symbols:
         by_group = symbols[: len(lot) * self._size].reshape(len(lot), -1)
         state_and_spans = state.words, state.before, *spans
         arguments: list[Any] = [padded, len(lot), limit, *state_and_spans, *arrays, by_group, rows, found]
-        done = kernels.fold_and_pack(*arguments)
+        done = self._kernels.fold_and_pack(*arguments)
         self._young = False
         for _ in range(done):
             state.advance()
@@ -94,23 +93,17 @@ class Symbols:
 
     def unpack(self, streams: list[memoryview], grouped: bool, folded: Words) -> None:
         """Undo `pack`; CorruptError for streams that cannot be those of these words."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
-        kernels.unpack(folded, *self._read(streams, grouped), *_of_symbols(self._word))
+        self._kernels.unpack(folded, *self._read(streams, grouped), *self._of_symbols)
 
     def unpack_and_unfold(self, streams: list[memoryview], grouped: bool, state: BlockState, spans: Spans) -> int:
         """Undo `fold_and_pack`, but for moving on; the checksum. CorruptError as above."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
         symbols_and_bits = self._read(streams, grouped)
         return int(
-            kernels.unpack_and_unfold(*symbols_and_bits, *_of_symbols(self._word), state.words, state.before, *spans)
+            self._kernels.unpack_and_unfold(*symbols_and_bits, *self._of_symbols, state.words, state.before, *spans)
         )
 
     def _read(self, streams: list[memoryview], grouped: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Give the symbols of all words, as the words lie, and their low bits, with some bytes behind them."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
         lengths = self._plan() if grouped else [self._size]
         if len(streams) != len(lengths) + 1:
             raise CorruptError("the frame does not have as many streams as groups of symbols")
@@ -119,23 +112,19 @@ class Symbols:
         if not grouped:
             return symbols, low
         (contexts, *_), (placed, _, _) = self._memory(grouped)
-        kernels.unpack_symbols(self._means, self._young, contexts, self._groups, self._starts, placed, symbols)
+        self._kernels.unpack_symbols(self._means, self._young, contexts, self._groups, self._starts, placed, symbols)
         self._young = False
         return _read_only(placed), low
 
     def _plan(self) -> list[int]:
         """Put words in groups; how many symbols each has."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
         planned, _ = self._memory(grouped=True)
-        number = kernels.plan(self._means, *planned)
+        number = self._kernels.plan(self._means, *planned)
         return cast(list[int], self._segments[1 : 2 * number : 2].tolist())
 
     def _low_bits(self, symbols: NDArray[np.uint8], stream: memoryview) -> NDArray[np.uint8]:
         """Give low bits with what the kernel may read beyond their end; CorruptError unless symbols have as many."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
-        needed = kernels.low_words(symbols, 16 * self._word.itemsize)
+        needed = self._kernels.low_words(symbols, 16 * self._word.itemsize)
         if needed < 0 or 8 * needed != len(stream):
             raise CorruptError("the low bits of a block are not those of its symbols")
         low = _with_more(stream)
@@ -144,8 +133,8 @@ class Symbols:
             low[: 8 * needed] = stream
         return _read_only(low)
 
-    def _prepare(self, form: WordFormat, encodes: bool) -> None:
-        """Compile, or load, the kernels for one kind of word."""
+    def _prepare(self, form: WordFormat, encodes: bool) -> Any:
+        """Compile, or load, the kernels for one kind of word; gives their module."""
         from lca_analysis.trajectory import symbol_kernels as kernels
         from lca_analysis.trajectory.compiled import first_call
 
@@ -168,6 +157,7 @@ class Symbols:
             rows = np.empty((1, 0), np.uint8), np.empty((1, 16), np.uint8), np.empty((1, 3), np.uint64)
             folding = (none,) * LOT, 0, 0, none, none, *no_spans(form)
             first_call(kernels.fold_and_pack, *folding, True, means, True, *planned, placed, *rows)
+        return kernels
 
     def _memory(self, grouped: bool, points: int = 1) -> tuple[_Planned, _Work]:
         """Contexts, counts, groups, starts, segments; symbols by words, and of each point by groups, and low bits."""
