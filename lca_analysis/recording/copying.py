@@ -32,21 +32,22 @@ class Copier:
         self.names = names
         self._kinds = [(tensor.shape, tensor.dtype, tensor.device) for tensor in tensors]
         devices = dict.fromkeys(tensor.device for tensor in tensors)
-        self._members = {
+        members_of = {
             device: [number for number, tensor in enumerate(tensors) if tensor.device == device] for device in devices
         }
         placed: dict[int, Stretch] = {}
         self._size = 0
-        for members in self._members.values():
+        for members in members_of.values():
             order = _by_dtype(members, tensors)
             stretches, self._size = lay_out([tensors[number] for number in order], self._size)
             placed |= dict(zip(order, stretches, strict=True))
         self._stretches = [placed[number] for number in range(len(tensors))]
         self._staging = {
             device: Staging(device, [self._stretches[number] for number in members])
-            for device, members in self._members.items()
+            for device, members in members_of.items()
             if has_streams(device)
         }
+        self._parts = [(self._staging.get(device), members) for device, members in members_of.items()]
 
     @property
     def point_bytes(self) -> int:
@@ -66,15 +67,19 @@ class Copier:
             A tensor is not as it was when recording began.
         """
         self._check(tensors)
-        with torch.no_grad():
-            for device, members in self._members.items():
+        tracked = torch.is_grad_enabled()
+        torch.set_grad_enabled(False)  # what no_grad does, which takes half a per cent of a small model's step
+        try:
+            for staging, members in self._parts:
                 alone = len(members) == len(tensors)
                 sources = tensors if alone else [tensors[number] for number in members]
-                if staging := self._staging.get(device):
+                if staging is not None:
                     buffer.copied.append(staging.copy(sources, buffer.flat))
                 else:
                     places = buffer.tensors if alone else [buffer.tensors[number] for number in members]
                     torch._foreach_copy_(places, sources)
+        finally:
+            torch.set_grad_enabled(tracked)
 
     def _check(self, tensors: list[torch.Tensor]) -> None:
         """Raise MismatchError for the first tensor that is not as it was."""

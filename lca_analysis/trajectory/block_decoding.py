@@ -1,6 +1,7 @@
 """The decoder of one block."""
 
 from functools import partial
+from itertools import accumulate
 
 import numpy as np
 
@@ -131,7 +132,7 @@ def _cut(header: BlockHeader, data: memoryview) -> list[memoryview]:
     """Cut a block's part of the payload into its streams."""
     if sum(header.streams) != len(data) or any(length < 0 for length in header.streams):
         raise CorruptError("the streams of a block do not fill it")
-    ends = np.cumsum(header.streams).tolist()
+    ends = accumulate(header.streams)
     return [data[end - length : end] for length, end in zip(header.streams, ends, strict=True)]
 
 

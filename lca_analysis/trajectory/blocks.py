@@ -75,7 +75,7 @@ def _add_tensor(blocks: list[Block], pieces: list[Piece], number: int, tensor: T
     floats = word_format(tensor.dtype).kind != "integer"
     quantised = floats and tensor.role == "parameter" and len(tensor.shape) >= 2 and tensor.size >= least
     while start < tensor.size:
-        filled = sum(piece.size for piece in pieces)
+        filled = pieces[-1].offset + pieces[-1].size if pieces else 0
         stop = min(tensor.size, start + BLOCK_SIZE - filled)
         pieces.append(Piece(number, start, stop, filled, quantised))
         if filled + stop - start == BLOCK_SIZE:

@@ -16,7 +16,6 @@ from lca_analysis.trajectory.presets import BlockHeader
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.segments import Segment
 from lca_analysis.trajectory.state import Coding
-from lca_analysis.trajectory.words import from_words
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,8 @@ class SegmentDecoder:
 
     def __init__(self, manifest: Manifest, names: list[str]) -> None:
         self._manifest = manifest
-        self._chosen = [number for number, tensor in enumerate(manifest.tensors) if tensor.name in set(names)]
+        wanted = set(names)
+        self._chosen = [number for number, tensor in enumerate(manifest.tensors) if tensor.name in wanted]
         self._blocks = lay_out(manifest.tensors, manifest.format_version)
         self._coding = Coding(manifest.format_version, manifest.recording.error_fraction)
         self._frames = Scratch()
@@ -108,13 +108,7 @@ class SegmentDecoder:
 
         Mostly of a copy: what a caller does to them must not reach the decoder, whose next point builds on this one.
         """
-        if self._planes is None:
-            return {}
-        words = self._planes.words(copy)
-        return {
-            tensor.name: from_words(words[form][place], form).reshape(tensor.shape)
-            for tensor, form, place in self._planes.places
-        }
+        return {} if self._planes is None else self._planes.tensors(copy)
 
 
 def _decode_block(decoder: BlockDecoder, kind: str, header: BlockHeader, data: memoryview) -> None:

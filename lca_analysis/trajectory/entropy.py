@@ -1,5 +1,6 @@
 """Arrays of unsigned words to bytes and back, by pcodec; segments of bytes by zstd."""
 
+import threading
 from functools import cache
 from typing import Any
 
@@ -79,14 +80,29 @@ def compress_segments(data: NDArray[np.uint8], segments: NDArray[np.uint64]) -> 
     return [memoryview(part) for part in packed]
 
 
-def decompress_segments(streams: list[memoryview], lengths: NDArray[np.uint64]) -> NDArray[np.uint8]:
-    """Undo `compress_segments`, one behind the other; CorruptError where a stream is not of its length."""
-    packed = list[bytes | bytearray | memoryview](streams)
+class _Unpacker(threading.local):
+    """Each thread's own decompressor: it lets other threads run while it works, and must not be used by two at once."""
+
+    def __init__(self) -> None:
+        self.decompress = zstandard.ZstdDecompressor().decompress
+
+
+_unpacker = _Unpacker()
+
+
+def decompress_segments(streams: list[memoryview], lengths: list[int]) -> NDArray[np.uint8]:
+    """Undo `compress_segments`, one behind the other, read-only; CorruptError where a stream is not of its length."""
+    parts = [_decompress(stream, length) for stream, length in zip(streams, lengths, strict=True)]
+    return np.frombuffer(parts[0] if len(parts) == 1 else b"".join(parts), np.uint8)
+
+
+def _decompress(stream: memoryview, length: int) -> bytes:
+    """Undo the compression of one part; what a stream says of its length is not believed, as it may ask for memory."""
     try:
-        parts: Any = zstandard.ZstdDecompressor().multi_decompress_to_buffer(packed, lengths.tobytes(), threads=1)
-    except (zstandard.ZstdError, ValueError) as error:
+        said = zstandard.frame_content_size(stream)
+        part = _unpacker.decompress(stream, max_output_size=length) if said in (-1, length) else b""
+    except zstandard.ZstdError as error:
         raise CorruptError(f"a stream does not decompress: {error}") from error
-    data = np.frombuffer(bytearray().join(parts), np.uint8)
-    if [len(part) for part in parts] != lengths.tolist():
+    if len(part) != length:
         raise CorruptError("a stream does not have as many symbols as its group")
-    return data
+    return part

@@ -1,6 +1,9 @@
 """The memory of a decoder: all words of one dtype lie one behind the other, whatever the blocks they are coded in."""
 
 from collections import defaultdict
+from typing import Any
+
+from numpy.typing import NDArray
 
 from lca_analysis.memory import pages
 from lca_analysis.trajectory.block_decoding import BlockDecoder
@@ -8,7 +11,9 @@ from lca_analysis.trajectory.blocks import Block
 from lca_analysis.trajectory.manifest import TensorInfo
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.state import Coding
-from lca_analysis.trajectory.words import WordFormat, Words, word_format
+from lca_analysis.trajectory.words import WordFormat, from_words, word_format
+
+Shape = tuple[int, ...]
 
 
 class Planes:
@@ -29,8 +34,6 @@ class Planes:
     ----------
     decoders : dict of int to BlockDecoder
         Of each block that is needed, by its number.
-    places : list of (TensorInfo, WordFormat, slice)
-        The wanted tensors, and where in the words of their dtype they lie.
     """
 
     def __init__(self, blocks: list[Block], tensors: list[TensorInfo], chosen: list[int], coding: Coding) -> None:
@@ -48,8 +51,9 @@ class Planes:
             places[number] = slice(begin, begin + block.size)
         for form in (word_format(tensors[number].dtype) for number in chosen):
             sizes[form] += 0  # also of tensors without an element, which no block holds
-        self.places = [_place(tensors[number], starts.get(number, 0)) for number in chosen]
         self._arrays = {form: (pages(size, form.word), pages(size, form.word)) for form, size in sizes.items()}
+        forms = {form: number for number, form in enumerate(self._arrays)}
+        self._places = [_place(tensors[number], starts.get(number, 0), forms) for number in chosen]
         self._latest = 0
         scratch = Scratch()
         self.decoders: dict[int, BlockDecoder] = {}
@@ -61,12 +65,17 @@ class Planes:
         """Expect another point: every decoder puts it in its other piece of memory."""
         self._latest = 1 - self._latest
 
-    def words(self, copy: bool) -> dict[WordFormat, Words]:
-        """Give the words of the last point by dtype; where they are no copy, the next point but one overwrites them."""
-        latest = {form: arrays[self._latest] for form, arrays in self._arrays.items()}
-        return {form: words.copy() for form, words in latest.items()} if copy else latest
+    def tensors(self, copy: bool) -> dict[str, NDArray[Any]]:
+        """Give the wanted tensors at the last point; where they are no copy, the next point but one overwrites them."""
+        latest = [(arrays[self._latest], form) for form, arrays in self._arrays.items()]
+        flat = [from_words(words.copy() if copy else words, form) for words, form in latest]
+        return {
+            name: flat[number][place] if shape is None else flat[number][place].reshape(shape)
+            for name, number, place, shape in self._places
+        }
 
 
-def _place(tensor: TensorInfo, start: int) -> tuple[TensorInfo, WordFormat, slice]:
-    """Say where a tensor lies."""
-    return tensor, word_format(tensor.dtype), slice(start, start + tensor.size)
+def _place(tensor: TensorInfo, start: int, forms: dict[WordFormat, int]) -> tuple[str, int, slice, Shape | None]:
+    """Say where a tensor lies: the number of its dtype, and where in that dtype's words; its shape if not flat."""
+    shape = None if len(tensor.shape) == 1 else tensor.shape
+    return tensor.name, forms[word_format(tensor.dtype)], slice(start, start + tensor.size), shape

@@ -8,7 +8,7 @@ those of places whose residuals have been about as large have a table of their o
 from collections.abc import Sequence
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ CONTEXTS = 128  # a symbol is less than twice the largest word's bits, and a con
 _Planned = tuple[Words, Words, Words, Words, Words]
 _Work = tuple[Words, Words, Words]
 LANES = 2  # parts of a block that kernels go through side by side
+BEYOND = 16  # bytes that kernels may read behind low bits
 LOT = 8  # points at most that are coded in one call
 
 
@@ -44,7 +45,8 @@ class Symbols:
         self._groups = np.zeros(CONTEXTS, np.uint8)  # of each context, and of each group:
         self._starts = np.zeros((LANES, CONTEXTS), np.uint64)  # where its next symbol of a lane lies
         self._segments = np.zeros(2 * CONTEXTS, np.uint64)  # where it begins, and how many symbols it has
-        self._prepare(form, encodes)
+        self._kernels = self._prepare(form, encodes)
+        self._of_symbols = _of_symbols(form.word)
         self.forget()
 
     def forget(self) -> None:
@@ -54,10 +56,10 @@ class Symbols:
 
     def pack(self, folded: Words) -> list[Stream]:
         """Code folded residuals: a stream of low bits, and one of each group's symbols."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
         planned, (placed, symbols, low) = self._memory(self._grouped)
-        groups, used = kernels.pack(folded, self._grouped, self._means, self._young, *planned, placed, symbols, low)
+        groups, used = self._kernels.pack(
+            folded, self._grouped, self._means, self._young, *planned, placed, symbols, low
+        )
         self._young = False
         return [low[: 8 * used].tobytes(), *compress_segments(symbols, self._segments[: 2 * groups])]
 
@@ -69,8 +71,6 @@ class Symbols:
         The streams of so many points before these stay as they are. It ends early behind a point whose low bits are
         more 64-bit words than the limit.
         """
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
         planned, (placed, symbols, low) = self._memory(self._grouped, behind + len(lot))
         segments = np.empty(2 * CONTEXTS * len(lot), np.uint64)
         found = np.empty((len(lot), 3), np.uint64)
@@ -80,7 +80,7 @@ class Symbols:
         by_group = symbols[: len(lot) * self._size].reshape(len(lot), -1)
         state_and_spans = state.words, state.before, *spans
         arguments: list[Any] = [padded, len(lot), limit, *state_and_spans, *arrays, by_group, rows, found]
-        done = kernels.fold_and_pack(*arguments)
+        done = self._kernels.fold_and_pack(*arguments)
         self._young = False
         for _ in range(done):
             state.advance()
@@ -93,71 +93,71 @@ class Symbols:
 
     def unpack(self, streams: list[memoryview], grouped: bool, folded: Words) -> None:
         """Undo `pack`; CorruptError for streams that cannot be those of these words."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
-        kernels.unpack(folded, *self._read(streams, grouped), *_of_symbols(self._word))
+        self._kernels.unpack(folded, *self._read(streams, grouped), *self._of_symbols)
 
     def unpack_and_unfold(self, streams: list[memoryview], grouped: bool, state: BlockState, spans: Spans) -> int:
         """Undo `fold_and_pack`, but for moving on; the checksum. CorruptError as above."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
         symbols_and_bits = self._read(streams, grouped)
         return int(
-            kernels.unpack_and_unfold(*symbols_and_bits, *_of_symbols(self._word), state.words, state.before, *spans)
+            self._kernels.unpack_and_unfold(*symbols_and_bits, *self._of_symbols, state.words, state.before, *spans)
         )
 
     def _read(self, streams: list[memoryview], grouped: bool) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Give the symbols of all words, as the words lie, and their low bits, with some bytes behind them."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
-
-        (contexts, counts, groups, starts, segments), (placed, _, low) = self._memory(grouped)
-        lengths, number = np.array([self._size], np.uint64), 1
-        if grouped:
-            number = kernels.plan(self._means, contexts, counts, groups, starts, segments)
-            lengths = segments[1 : 2 * number : 2]
-        if len(streams) != number + 1:
+        lengths = self._plan() if grouped else [self._size]
+        if len(streams) != len(lengths) + 1:
             raise CorruptError("the frame does not have as many streams as groups of symbols")
         symbols = decompress_segments(streams[1:], lengths)
-        low = self._low_bits(symbols, streams[0], low)
+        low = self._low_bits(symbols, streams[0])
         if not grouped:
             return symbols, low
-        kernels.unpack_symbols(self._means, self._young, contexts, groups, starts, placed, symbols)
+        (contexts, *_), (placed, _, _) = self._memory(grouped)
+        self._kernels.unpack_symbols(self._means, self._young, contexts, self._groups, self._starts, placed, symbols)
         self._young = False
-        return placed, low
+        return _read_only(placed), low
 
-    def _low_bits(self, symbols: NDArray[np.uint8], stream: memoryview, low: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Put low bits where the kernel may read beyond their end; CorruptError unless symbols have as many."""
-        from lca_analysis.trajectory import symbol_kernels as kernels
+    def _plan(self) -> list[int]:
+        """Put words in groups; how many symbols each has."""
+        planned, _ = self._memory(grouped=True)
+        number = self._kernels.plan(self._means, *planned)
+        return cast(list[int], self._segments[1 : 2 * number : 2].tolist())
 
-        needed = kernels.low_words(symbols, 16 * self._word.itemsize)
+    def _low_bits(self, symbols: NDArray[np.uint8], stream: memoryview) -> NDArray[np.uint8]:
+        """Give low bits with what the kernel may read beyond their end; CorruptError unless symbols have as many."""
+        needed = self._kernels.low_words(symbols, 16 * self._word.itemsize)
         if needed < 0 or 8 * needed != len(stream):
             raise CorruptError("the low bits of a block are not those of its symbols")
-        low[: 8 * needed] = stream
-        return low
+        low = _with_more(stream)
+        if low is None:
+            _, (_, _, low) = self._memory(grouped=False)
+            low[: 8 * needed] = stream
+        return _read_only(low)
 
-    def _prepare(self, form: WordFormat, encodes: bool) -> None:
-        """Compile, or load, the kernels for one kind of word."""
+    def _prepare(self, form: WordFormat, encodes: bool) -> Any:
+        """Compile, or load, the kernels for one kind of word; gives their module."""
         from lca_analysis.trajectory import symbol_kernels as kernels
         from lca_analysis.trajectory.compiled import first_call
 
         none: Words = np.empty(0, form.word)
         means, placed, low = np.empty(0, np.uint16), np.empty(0, np.uint8), np.empty(16, np.uint8)
+        found = _read_only(placed), _read_only(low)  # for the compiler, a type of their own
         planned = placed, self._counts, self._groups, self._starts, self._segments
         first_call(kernels.weighted_sum, none)
         first_call(kernels.plan, means, *planned)
         if encodes:
             first_call(kernels.pack, none, True, means, True, *planned, placed, placed, low)
         else:
-            first_call(kernels.unpack_symbols, means, True, placed, self._groups, self._starts, placed, placed)
-            first_call(kernels.low_words, placed, 0)
-            first_call(kernels.unpack, none, placed, low, *_of_symbols(form.word))
+            first_call(kernels.unpack_symbols, means, True, placed, self._groups, self._starts, placed, found[0])
+            first_call(kernels.low_words, found[0], 0)
+            first_call(kernels.unpack, none, *found, *_of_symbols(form.word))
             if is_compiled(form):
-                arguments = placed, low, *_of_symbols(form.word), none, none, *no_spans(form)
+                arguments = *found, *_of_symbols(form.word), none, none, *no_spans(form)
                 first_call(kernels.unpack_and_unfold, *arguments)
         if encodes and is_compiled(form):
             rows = np.empty((1, 0), np.uint8), np.empty((1, 16), np.uint8), np.empty((1, 3), np.uint64)
             folding = (none,) * LOT, 0, 0, none, none, *no_spans(form)
             first_call(kernels.fold_and_pack, *folding, True, means, True, *planned, placed, *rows)
+        return kernels
 
     def _memory(self, grouped: bool, points: int = 1) -> tuple[_Planned, _Work]:
         """Contexts, counts, groups, starts, segments; symbols by words, and of each point by groups, and low bits."""
@@ -177,3 +177,19 @@ def _of_symbols(word: np.dtype[Any]) -> tuple[Words, NDArray[np.uint8]]:
     symbols = np.arange(16 * word.itemsize, dtype=np.uint64)
     widths = np.maximum(symbols >> 1, 1) - 1
     return ((symbols - 2 * widths) << widths).astype(word), widths.astype(np.uint8)
+
+
+def _read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Give the same memory as what nobody writes to, as all that comes from bytes is."""
+    view = array[:]
+    view.flags.writeable = False
+    return view
+
+
+def _with_more(stream: memoryview) -> NDArray[np.uint8] | None:
+    """Give a stream with what lies behind it in a frame, where that is enough for `low_bits.get`; not copied."""
+    if not len(stream):
+        return None
+    whole, part = (np.frombuffer(memory, np.uint8) for memory in (cast(Any, stream.obj), stream))
+    start = part.ctypes.data - whole.ctypes.data
+    return whole[start:] if start + part.size + BEYOND <= whole.size else None

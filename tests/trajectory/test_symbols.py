@@ -4,10 +4,12 @@ import threading
 
 import numpy as np
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lca_analysis.errors import CorruptError
+from lca_analysis.trajectory.entropy import compress_segments, decompress_segments
 from lca_analysis.trajectory.scratch import Scratch
 from lca_analysis.trajectory.symbols import Symbols
 from lca_analysis.trajectory.words import word_format
@@ -92,6 +94,36 @@ def test_symbols_that_no_word_has_are_refused():
         unpacked(coder(8, "u8"), [*streams, b""], 8, "u8")
 
 
+@pytest.mark.parametrize("behind", [0, 7, 15, 16, 40])
+@pytest.mark.parametrize("writable", [False, True])
+def test_low_bits_are_read_where_they_lie_in_a_frame(behind, writable):
+    """With much or little behind them, in memory that may be written to or not; the first stream begins anywhere."""
+    rng = np.random.default_rng(0)
+    encoder, decoder = coder(50, "u4"), coder(50, "u4")
+    for before in (0, 3):
+        folded = drawn("u4", 50, rng)
+        streams = packed(encoder, folded)
+        frame = bytes(before) + b"\xff" * 99 + streams[0] + b"\xff" * behind
+        whole = memoryview(bytearray(frame) if writable else frame)
+        low = whole[before + 99 : before + 99 + len(streams[0])]
+        found = np.empty(50, np.uint32)
+        decoder.unpack([low, *map(memoryview, streams[1:])], True, found)
+        assert np.array_equal(found, folded)
+        assert whole == frame
+
+
+@pytest.mark.parametrize("said", [0, 49, 51, 2**50])
+def test_a_stream_that_says_another_length_is_refused(said):
+    """zstd would make room for as much as a frame says that it holds."""
+    folded = np.zeros(50, np.uint32)
+    low, symbols = packed(coder(50, "u4"), folded)
+    assert zstandard.frame_content_size(symbols) == -1
+    damaged = symbols[:4] + b"\xe0" + said.to_bytes(8, "little") + symbols[6:]  # one segment, its length in 8 bytes
+    assert zstandard.frame_content_size(damaged) == said
+    with pytest.raises(CorruptError, match="as many symbols"):
+        unpacked(coder(50, "u4"), [low, damaged], 50, "u4")
+
+
 def test_several_threads_code_beside_each_other():
     folded = [np.random.default_rng(seed).integers(0, 2**20, 20000).astype(np.uint32) for seed in range(4)]
     expected = [[packed(coder(20000, "u4"), words) for words in folded], [None] * 4]
@@ -105,3 +137,26 @@ def test_several_threads_code_beside_each_other():
     for thread in threads:
         thread.join()
     assert all(again == alone for alone, found in zip(*expected, strict=True) for again in found)
+
+
+def test_threads_that_code_symbols_at_the_same_time_do_not_meet():
+    """Decompressing lets other threads run, so each has a decompressor of its own."""
+    rng = np.random.default_rng(0)
+    drawn_by = [rng.integers(0, most, 100_000).astype(np.uint8) for most in (3, 17, 40, 64)]
+    place, wrong = np.array([0, 100_000], np.uint64), []
+
+    def work(symbols):
+        try:
+            for _ in range(60):
+                [stream] = compress_segments(symbols, place)
+                if not np.array_equal(decompress_segments([memoryview(stream)], [symbols.size]), symbols):
+                    wrong.append("other symbols")
+        except CorruptError as error:
+            wrong.append(str(error))
+
+    threads = [threading.Thread(target=work, args=(symbols,)) for symbols in drawn_by]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
