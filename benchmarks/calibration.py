@@ -141,12 +141,12 @@ MEASURES = [
         )
         for kind in ("normal", "t3")
     ),
-    _local(
+    Measure(
         "residual moments, 8 layers, common component, local shifts, common envelope",
-        residual=True,
-        layers=8,
-        common=1.0,
-        envelope=True,
+        partial(_RESIDUAL, layers=8, common=1.0, local=True, envelope=True),
+        4,
+        AT_MOST,
+        why=_INSIDE,
     ),
     Measure(
         "residual moments, 8 layers, four common drops",
