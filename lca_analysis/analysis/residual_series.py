@@ -10,6 +10,8 @@ NOTHING_LEFT = 1e-18
 WINDOWS = 10
 """Windows of the running median by which the pace of learning is followed, in a run."""
 
+_REST = 1e-100  # of a layer's mean size: what moves less is at rest, and nothing is divided by less
+
 
 def relative_to_pace(series: ArrayLike) -> NDArray[np.float64]:
     """Divide the loss changes of all layers by the pace of learning, which usually falls over a run.
@@ -31,7 +33,7 @@ def relative_to_pace(series: ArrayLike) -> NDArray[np.float64]:
     relative = values / np.where(mean > 0, mean, 1.0)
     window = max(len(values) // WINDOWS, 3)
     pace = ndimage.median_filter(np.median(np.abs(relative), axis=1), window, mode="reflect")
-    slowest = pace[pace > 0].min(initial=1.0)
+    slowest = max(pace[pace > 0].min(initial=1.0), _REST)
     return np.asarray(relative / np.maximum(pace, slowest)[:, None], np.float64)
 
 
