@@ -23,6 +23,7 @@ def test_pace_is_a_running_median_over_layers_and_time() -> None:
     assert np.isfinite(relative_to_pace(np.eye(30)[:, :2])).all()  # the pace is 0 nearly everywhere
     fading = series.copy()
     fading[20:] *= 1e-290
+    fading[30, 0] = -1.0
     assert np.isfinite(residual_series(fading)).all()
     assert relative_to_pace(np.zeros((0, 2))).shape == (0, 2)
 
