@@ -143,14 +143,8 @@ def _one_test(
     length, chosen = len(peaks.kept), peaks.residual if residual else peaks.raw
     base = Row("shared_peaks", "", length, class_=peaks.label, null=null, alternative="greater")
     base = replace(base, method=f"layer pairs that share one of their deepest minima{_apart(peaks.tolerance)}, summed")
-    if length < (least := MIN_RESIDUAL if residual else MIN_LENGTH):
-        return replace(base, reason=f"at least {least} finite steps are needed; there are {length}"), None, None
-    if len(chosen) < 2:
-        return replace(base, reason=_TOO_FEW), None, None
-    if reach is None and peaks.uneven is not None:
-        return replace(base, reason=peaks.uneven), None, None
-    if reach is not None and (few := too_few_sets(reach, len(chosen))):
-        return replace(base, reason=few), None, None
+    if reason := _refused(peaks, len(chosen), residual, reach):
+        return replace(base, reason=reason), None, None
     rng = generator(seed, "peaks", str(peaks.label), null)
     if residual:
         draws = RESIDUAL_MONTE_CARLO if peaks.label == EVERY_CLASS else _DRAWS_OF_CLASS
@@ -165,6 +159,16 @@ def _one_test(
     expected = replace(base, quantity="expected_shared_peaks", method=f"mean and central 95 % of the null; {how}")
     expected = replace(expected, alternative=None, estimate=found.expected, low=found.low, high=found.high)
     return observed, replace(expected, confidence=CONFIDENCE), _tail_row(replace(base, method=_TAIL), found)
+
+
+def _refused(peaks: ClassPeaks, layers: int, residual: bool, reach: int | None) -> str | None:
+    """Say why a test of so many layers with moments is not made."""
+    length, least = len(peaks.kept), MIN_RESIDUAL if residual else MIN_LENGTH
+    if peaks.values.shape[1] > 1 and length < least:
+        return f"at least {least} finite steps are needed; there are {length}"
+    if layers < 2:
+        return _TOO_FEW
+    return peaks.uneven if reach is None else too_few_sets(reach, layers)
 
 
 def _near(reach: int) -> str:

@@ -25,9 +25,9 @@ def test_seeds_of_another_form_are_refused(text):
 
 
 def test_the_options_of_a_layer_become_one_intervention():
-    found = interventions_from(("fc1", "block.fc2@30"), ("fc3=0.01",), ("fc3=0",), ("fc1=4",))
+    found = interventions_from(("fc1@3", "block.fc2@30"), ("fc3=0.01",), ("fc3=0",), ("fc1=4",))
     assert found == (
-        Intervention("fc1", freeze_from=0, delay=4),
+        Intervention("fc1", freeze_from=3, delay=4),
         Intervention("block.fc2", freeze_from=30),
         Intervention("fc3", learning_rate=0.01, momentum=0.0),
     )
