@@ -89,7 +89,7 @@ def _fisher(values: Reals) -> tuple[Reals, Reals, Reals]:
     """Find period, g and p of columns that are not constant."""
     length = len(values)
     rows = np.arange(MIN_CYCLES, (length + 1) // 2)
-    white = _power(np.fft.rfft(_clipped(_innovations(values, rows)), axis=0)[rows[0] : rows[-1] + 1])
+    white = np.abs(np.fft.rfft(_clipped(_innovations(values, rows)), axis=0)[rows]) ** 2
     peak, total = white.argmax(0), white.sum(0)
     share = np.divide(white.max(0), total, out=np.full(len(total), np.nan), where=total > 0)
     return length / rows[peak], share, np.fmax(fisher_p(share, len(rows)), _hump_p(white, peak))
@@ -100,17 +100,9 @@ def _innovations(values: Reals, rows: NDArray[np.int64]) -> Reals:
     length = len(values)
     transform = np.fft.rfft(signal.detrend(values, axis=0), axis=0)
     transform[: rows[0]] = 0
-    coefficient = _whittle(_power(transform[rows[0] : rows[-1] + 1]), length)
+    coefficient = _whittle(np.abs(transform[rows]) ** 2, length)
     fast = np.fft.irfft(transform, length, axis=0)
-    left = coefficient * np.roll(fast, 1, axis=0)
-    return np.subtract(fast, left, out=left)
-
-
-def _power(transform: NDArray[np.complex128]) -> Reals:
-    """Give the squared size of complex numbers."""
-    power = np.square(transform.real)
-    power += np.square(transform.imag)
-    return power
+    return fast - coefficient * np.roll(fast, 1, axis=0)
 
 
 def _clipped(innovations: Reals) -> Reals:

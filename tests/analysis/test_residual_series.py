@@ -11,12 +11,8 @@ def test_pace_is_a_running_median_over_layers_and_time() -> None:
     found = relative_to_pace(7e-200 * series)
     sizes = np.median(np.abs(series) / np.abs(series).mean(0), axis=1)
     mirrored = np.concatenate([sizes[::-1], sizes, sizes[::-1]])
-    for t in (
-        0,
-        1,
-        20,
-        42,
-    ):  # windows of 43 // 10 = 4 steps, from two before to one behind; of the middle two the later
+    for t in (0, 1, 20, 42):
+        # Windows of 43 // 10 = 4 steps, from two before to one behind, of whose middle two the larger counts.
         pace = np.sort(mirrored[43 + t - 2 : 43 + t + 2])[2]
         np.testing.assert_allclose(found[t], series[t] / np.abs(series).mean(0) / pace)
     assert not relative_to_pace(np.zeros((5, 2))).any()
